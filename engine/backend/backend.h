@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * backend.h: the table of ops that the models are written on. A model never names a device or an instruction set.
+ *
+ * Letters: N columns (tokens, or rows of a batch times positions), C channels, H heads, D numbers a head, T frames.
+ * All activations are f32. Weights are F32, F16 or BF16 and are widened before any arithmetic. Shapes were checked when the
+ * model was loaded: ops cannot fail. Outputs must not overlap inputs unless said otherwise.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/pool.h"
+#include "base/tensor.h"
+#include "engine.h"
+#include "ops/kernels.h"
+
+typedef struct cw_backend cw_backend;
+
+typedef enum {
+  CW_ACTIVATION_NONE,
+  CW_ACTIVATION_RELU,
+  CW_ACTIVATION_GELU,      /* x / 2 (1 + erf (x / sqrt 2)): MusicGen's "gelu" */
+  CW_ACTIVATION_GELU_TANH, /* the tanh approximation: T5's "gelu_new" */
+} cw_activation;
+
+/* y = activation (w x + bias) + residual, or with @gate: activation (w x + bias) * gate. */
+typedef struct {
+  cw_tensor     w;        /* [n_out, n_in] */
+  const float  *bias;     /* [n_out] or NULL */
+} cw_linear;
+
+typedef struct {
+  const float *gamma; /* [C] */
+  const float *beta;  /* [C]; NULL: none */
+  float        eps;
+} cw_norm;
+
+/* What one query of an attention sees. Head h reads its d numbers of key p at k[h * k_head + p * k_key]. */
+typedef struct {
+  const float *k, *v;
+  const float *bias;   /* bias[h * bias_head + p], or NULL */
+  size_t       n_keys; /* >= 1 */
+} cw_context;
+
+typedef struct {
+  const float      *q;        /* [n_queries, ld], head h at h * d */
+  float            *y;        /* [n_queries, ld] */
+  size_t            n_queries, ld, n_heads, d;
+  const cw_context *contexts; /* [n_queries] */
+  size_t            head_stride, key_stride, bias_head_stride; /* of every context, in floats */
+  float             scale;    /* scores are scale * q.k + bias */
+} cw_attention;
+
+/* A convolution's weights, packed for kernels.h: ceil (M / CW_PANEL) panels of [R, CW_PANEL], zeros behind the last row. */
+typedef struct {
+  size_t m, r;         /* rows of output, taps */
+  float *panels;       /* [ceil (M / P), R, P] */
+  float *bias;         /* [ceil (M / P) * P], zeros where there is none */
+} cw_taps;
+
+struct cw_backend {
+  const char       *name;
+  cw_pool          *pool;
+  const cw_kernels *kernels;
+  float            *scratch;          /* [n_threads, scratch_floats] */
+  size_t            scratch_floats;
+
+  /* y [N, ld_y], x [N, ld_x]. @addend: NULL, or [N, ld_y] added (may be y itself); @gate: NULL, or [N, ld_y] multiplied. */
+  void (*linear) (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t n, const cw_linear *linear,
+                  cw_activation activation, const float *addend, const float *gate);
+  /* (x - mean) / sqrt (variance + eps) * gamma + beta over C; y may be x. */
+  void (*layer_norm) (cw_backend *be, float *y, const float *x, size_t n, size_t c, const cw_norm *norm);
+  /* x / sqrt (mean of squares + eps) * gamma; y may be x. Zhang and Sennrich 2019, arXiv:1910.07467. */
+  void (*rms_norm) (cw_backend *be, float *y, const float *x, size_t n, size_t c, const cw_norm *norm);
+  /* Needs cw_backend_reserve (be, largest n_keys). */
+  void (*attention) (cw_backend *be, const cw_attention *attention);
+  /* y [C] += row @row of @table [rows, C]. */
+  void (*add_row) (cw_backend *be, float *y, const cw_tensor *table, size_t row);
+  /* y [M, ld_y] = taps over @rows [R], each of @n columns; see kernels.h. */
+  void (*taps) (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const float *const *rows, size_t n);
+  /* y [n] = elu (x); y may be x. */
+  void (*elu) (cw_backend *be, float *y, const float *x, size_t n);
+  /* One LSTM layer over T frames, gate order i f g o (PyTorch). @gates [T, 4 C] holds w_ih x + b_ih + b_hh and is used up; @hidden
+   * and @cell [C] carry the state; y [T, C] is written, may not be gates. Hochreiter and Schmidhuber 1997. */
+  void (*lstm) (cw_backend *be, float *y, float *gates, size_t t, size_t c, const cw_linear *w_hh, float *hidden,
+                float *cell);
+  /* For each of @n columns of @x [C, ld_x]: the row of @book [V, C] nearest in squared distance, lowest index on ties, to
+   * codes[column]; and that row is subtracted from the column, in place. */
+  void (*nearest) (cw_backend *be, int32_t *codes, float *x, size_t ld_x, size_t n, size_t c, const cw_tensor *book);
+};
+
+/* NULL and @error: unknown @name (NULL: "cpu") or no memory. */
+cw_backend *cw_backend_new (const char *name, unsigned n_threads, cw_error *error);
+void        cw_backend_free (cw_backend *be);
+
+/* Scratch for attention over up to @n_keys keys. Not in a step. */
+bool cw_backend_reserve (cw_backend *be, size_t n_keys, cw_error *error);
+
+/* Packs @w (r, m) = value (m, r) for the taps op into @arena; NULL pointers inside when memory is short. */
+cw_taps cw_taps_pack (cw_arena *arena, size_t m, size_t r, const float *w, const float *bias);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * engine.h: everything a front end needs to turn a prompt into sound. The only public header of the engine.
+ *
+ *     cw_error     err = { 0 };
+ *     cw_engine   *engine = cw_engine_new (NULL, &err);
+ *     cw_model    *model = engine ? cw_model_load (engine, "path/to/musicgen", &err) : NULL;
+ *     cw_request   request;
+ *     cw_request_init (&request, cw_model_get_info (model));
+ *     request.prompt = "slow blues guitar, vinyl crackle";
+ *     cw_sink      sink = { .block = play_block, .progress = show_progress, .user = me };
+ *     if (cw_generate (model, &request, &sink, NULL, &err) != CW_OK)
+ *       puts (err.message);
+ *     cw_model_free (model);
+ *     cw_engine_free (engine);
+ *
+ * Rules that hold everywhere:
+ *   - Errors travel as values. A function that can fail takes a cw_error and fills it: a code for each cause that a
+ *     person can act on, and one English sentence with the file, the tensor or field, what was found, what was expected.
+ *   - Nothing here prints, aborts, exits, or touches another thread's data. One engine, with its models, is used by
+ *     one thread at a time; several engines may live side by side.
+ *   - Strings are UTF-8 and borrowed for the call unless said otherwise. What a _new, _load or _read returns is freed
+ *     by the caller with the matching _free; NULL may be freed.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------------------------- */
+
+typedef enum {
+  CW_OK = 0,
+  CW_ERROR_ARGUMENT,    /* a value the caller gave: duration, prompt, temperature, … */
+  CW_ERROR_IO,          /* the system refused: file missing, not readable, disk full */
+  CW_ERROR_FORMAT,      /* a file is broken or is not what it says */
+  CW_ERROR_UNSUPPORTED, /* a sound file of a kind that this version does not run */
+  CW_ERROR_MEMORY,      /* not enough memory */
+  CW_ERROR_CANCELLED,   /* the sink or the cancel flag asked to stop; what was made before stays valid */
+} cw_status;
+
+typedef struct {
+  cw_status code;
+  char      message[480]; /* one sentence, NUL-terminated, valid UTF-8, no newline; "" while code is CW_OK */
+} cw_error;
+
+/* ---- engine ------------------------------------------------------------------------------------------------- */
+
+typedef struct cw_engine cw_engine;
+
+typedef struct {
+  unsigned    n_threads; /* 0: as many as there are physical cores */
+  const char *backend;   /* NULL: the best this machine has; "cpu", or "cpu-scalar" (the plain C definition) */
+} cw_engine_options;
+
+/* @options may be NULL. The environment variable CW_CPU (c, avx2, avx512) caps the instruction set, for tests and
+ * bug reports. Returns NULL and fills @error when the backend is unknown or memory is short. */
+cw_engine  *cw_engine_new (const cw_engine_options *options, cw_error *error);
+void        cw_engine_free (cw_engine *engine);
+const char *cw_engine_get_backend (const cw_engine *engine);   /* "cpu" … ; owned by the engine */
+const char *cw_engine_get_kernels (const cw_engine *engine);   /* "avx512", "avx2", "c"; owned by the engine */
+unsigned    cw_engine_get_n_threads (const cw_engine *engine);
+
+/* ---- models ------------------------------------------------------------------------------------------------- */
+
+typedef struct cw_model cw_model;
+
+typedef struct {
+  const char *name;            /* last part of the folder's path; owned by the model */
+  const char *folder;          /* as given to cw_model_load; owned by the model */
+  const char *family;          /* "musicgen" or "encodec" */
+  char        hash[65];        /* SHA-256 of the configuration and of each weight file's header and size, in hex */
+  unsigned    rate_hz;         /* of the sound it makes */
+  unsigned    n_channels;      /* 1 or 2 */
+  unsigned    n_codebooks;     /* K, of all channels together */
+  unsigned    codebook_size;   /* V */
+  unsigned    frame_rate_hz;   /* codec frames a second, rounded up */
+  unsigned    hop_samples;     /* samples of one frame */
+  double      max_duration_s;  /* longest clip that one window of the model can hold; 0 for a codec alone */
+  bool        can_generate;    /* false for a codec alone */
+  size_t      weight_bytes;    /* of all files, as stored */
+  /* the model's own defaults, from generation_config.json or the published ones */
+  float       guidance, temperature, top_p;
+  int         top_k;
+} cw_model_info;
+
+/* Loads a Hugging Face folder: MusicGen (config.json, generation_config.json, tokenizer.json, model.safetensors or
+ * its shards) or EnCodec (config.json, model.safetensors). Weights are mapped, and stay mapped until cw_model_free;
+ * every shape, type and value is checked against what the configuration says. The model keeps @engine: free it first. */
+cw_model            *cw_model_load (cw_engine *engine, const char *folder, cw_error *error);
+void                 cw_model_free (cw_model *model);
+const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the model */
+
+/* ---- a request and what comes back -------------------------------------------------------------------------- */
+
+#define CW_PROMPT_MAX_BYTES 65536 /* longer prompts are refused, not cut */
+#define CW_TAKES_MAX        16
+
+typedef struct {
+  const char *prompt;      /* "" is allowed: the model conditions on nothing but the end mark */
+  double      duration_s;  /* > 0, at most max_duration_s; rounded to whole frames, at least one */
+  uint64_t    seed;        /* the same request, seed and backend kind give the same samples, whatever the threads */
+  unsigned    n_takes;     /* 1 … CW_TAKES_MAX clips in one pass; take i of seed s is the same in any number of takes */
+  unsigned    first_take;  /* number of the first of them, usually 0 */
+  float       guidance;    /* classifier-free guidance scale; 1 switches it off; 1 … 20 */
+  float       temperature; /* 0: the likeliest token always (greedy); up to 5 */
+  int         top_k;       /* 0: off */
+  float       top_p;       /* 0 or 1: off; (0, 1): nucleus, and top_k is then off (AudioCraft's rule) */
+} cw_request;
+
+/* One piece of a take, final: no later code can change it. Blocks of a take come in order, without gaps. */
+typedef struct {
+  unsigned     take;       /* first_take … first_take + n_takes - 1 */
+  size_t       start;      /* samples per channel before this block */
+  size_t       n_samples;  /* per channel */
+  unsigned     n_channels;
+  const float *samples;    /* interleaved, [n_samples, n_channels], nominally -1 … 1, not clipped; valid during the call */
+  bool         last;       /* the take is complete with this block */
+} cw_block;
+
+typedef enum { CW_STAGE_TEXT, CW_STAGE_CODES, CW_STAGE_AUDIO } cw_stage;
+
+typedef struct {
+  cw_stage stage;
+  size_t   step, n_steps;          /* decoder steps done and in all (0 before the first) */
+  size_t   n_samples;              /* per channel, final so far, of the first take */
+  size_t   n_samples_total;        /* of a whole take */
+  double   elapsed_s, remaining_s; /* wall clock; remaining < 0 while not known */
+} cw_progress;
+
+/* Called from the thread that called cw_generate. Either may be NULL. */
+typedef struct {
+  void (*block) (const cw_block *block, void *user);
+  void (*progress) (const cw_progress *progress, void *user);
+  const atomic_bool *cancel; /* looked at before each decoder step; may be NULL */
+  void *user;
+} cw_sink;
+
+/* The model's defaults: its own guidance, temperature, top-k and top-p, seed 0, one take, 8 s or the model's limit. */
+void      cw_request_init (cw_request *request, const cw_model_info *info);
+/* Is every value in range for this model? Says which is not, what was given and what is allowed. */
+cw_status cw_request_check (const cw_request *request, const cw_model_info *info, cw_error *error);
+/* Samples per channel of one take of @request: whole frames. */
+size_t    cw_request_n_samples (const cw_request *request, const cw_model_info *info);
+
+typedef struct cw_codes cw_codes;
+
+/* Runs the request. With @codes non-NULL, *codes receives the codes of the first take (also after a cancel: those
+ * made so far, perhaps NULL). Returns CW_ERROR_CANCELLED after a cancel; then the blocks given out before stay valid and
+ * the decoded remainder of finished frames has been given out, too. */
+cw_status cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw_codes **codes,
+                       cw_error *error);
+
+/* ---- the codec alone ---------------------------------------------------------------------------------------- */
+
+/* Codes of one signal, [n_chunks][n_codebooks][n_frames], with what is needed to decode them again. */
+struct cw_codes {
+  unsigned  n_codebooks;   /* K; stereo MusicGen interleaves left and right: even rows left, odd rows right */
+  unsigned  n_chunks;      /* 1, but for the 48 kHz codec, whose chunks overlap */
+  size_t    n_frames;      /* T, of a chunk */
+  unsigned  codebook_size; /* V */
+  unsigned  rate_hz, n_channels;
+  size_t    n_samples;     /* per channel, of the signal that was encoded: decoding is cut to it */
+  int32_t  *codes;         /* [n_chunks, K, T], each 0 … V - 1; owned */
+  float    *scales;        /* [n_chunks] or NULL; owned */
+};
+
+void      cw_codes_free (cw_codes *codes);
+/* A small safetensors file: `codes` (I64 [n_chunks, 1, K, T]), `scales` (F32), and the rest as metadata. Written
+ * beside, synced, renamed. */
+cw_status cw_codes_write (const cw_codes *codes, const char *path, cw_error *error);
+cw_codes *cw_codes_read (const char *path, cw_error *error);
+
+/* @samples interleaved [n_samples, n_channels], at the model's rate and channel count. @bandwidth_kbps 0: MusicGen's, or the
+ * codec's first target. Works for either family. */
+cw_codes *cw_encode (cw_model *model, const float *samples, size_t n_samples, double bandwidth_kbps, cw_error *error);
+/* Whole-clip decode: gives blocks to @sink like cw_generate, the samples cut to codes->n_samples. */
+cw_status cw_decode (cw_model *model, const cw_codes *codes, const cw_sink *sink, cw_error *error);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * attend-avx512.c: see attend.h and attend-c.c.
+ */
+#ifndef __AVX512F__
+#error built without -mavx512f
+#endif
+#include "ops/attend/attend.h"
+
+#include "ops/lanes-avx512.h"
+
+/* Scores of four keys at a time, to hide the latency of the sums. */
+static inline __attribute__ ((always_inline)) void
+score (float *out, const float *q, const float *k, size_t k_stride, size_t d, size_t n)
+{
+  __m512 acc[4] = { _mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps () };
+
+  for (size_t c = 0; c < d; c += 16) {
+    const __mmask16 mask = first_lanes (d - c);
+    const __m512    query = _mm512_maskz_loadu_ps (mask, q + c);
+    for (size_t i = 0; i < n; i++)
+      acc[i] = _mm512_fmadd_ps (query, _mm512_maskz_loadu_ps (mask, k + i * k_stride + c), acc[i]);
+  }
+  for (size_t i = 0; i < n; i++)
+    out[i] = lanes_sum (acc[i]);
+}
+
+void
+cw_attend_avx512 (float *y, const float *q, const float *k, size_t k_stride, const float *v, size_t v_stride,
+                  size_t n_keys, size_t d, float scale, const float *bias, float *scores)
+{
+  __m512 highest = _mm512_set1_ps (-INFINITY), total = _mm512_setzero_ps (), inverse;
+  size_t p = 0;
+
+  for (; p + 4 <= n_keys; p += 4)
+    score (scores + p, q, k + p * k_stride, k_stride, d, 4);
+  for (; p < n_keys; p++)
+    score (scores + p, q, k + p * k_stride, k_stride, d, 1);
+  for (p = 0; p < n_keys; p += 16) {
+    const __mmask16 mask = first_lanes (n_keys - p);
+    const __m512    offset = bias ? _mm512_maskz_loadu_ps (mask, bias + p) : _mm512_setzero_ps ();
+    __m512          s = _mm512_mul_ps (_mm512_maskz_loadu_ps (mask, scores + p), _mm512_set1_ps (scale));
+    s = _mm512_add_ps (s, offset);
+    highest = _mm512_mask_max_ps (highest, mask, highest, s);
+    _mm512_mask_storeu_ps (scores + p, mask, s);
+  }
+  highest = _mm512_set1_ps (_mm512_reduce_max_ps (highest));
+  for (p = 0; p < n_keys; p += 16) {
+    const __mmask16 mask = first_lanes (n_keys - p);
+    __m512          power, e;
+    e = exp_parts (_mm512_sub_ps (_mm512_maskz_loadu_ps (mask, scores + p), highest), &power);
+    e = _mm512_fmadd_ps (power, e, power);
+    total = _mm512_mask_add_ps (total, mask, total, e);
+    _mm512_mask_storeu_ps (scores + p, mask, e);
+  }
+  inverse = _mm512_set1_ps (1.0f / lanes_sum (total));
+
+  for (size_t c = 0; c < d; c += 64) {
+    __m512    acc[4] = { _mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps () };
+    __mmask16 mask[4];
+    for (unsigned i = 0; i < 4; i++)
+      mask[i] = d > c + 16 * i ? first_lanes (d - c - 16 * i) : 0;
+    for (p = 0; p < n_keys; p++) {
+      const __m512 weight = _mm512_set1_ps (scores[p]);
+      const float *row = v + p * v_stride + c;
+      for (unsigned i = 0; i < 4; i++)
+        acc[i] = _mm512_fmadd_ps (weight, _mm512_maskz_loadu_ps (mask[i], row + 16 * i), acc[i]);
+    }
+    for (unsigned i = 0; i < 4; i++)
+      _mm512_mask_storeu_ps (y + c + 16 * i, mask[i], _mm512_mul_ps (acc[i], inverse));
+  }
+}

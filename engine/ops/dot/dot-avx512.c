@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dot-avx512.c: one register holds the 16 chains of lanes.h.
+ */
+#ifndef __AVX512F__
+#error built without -mavx512f
+#endif
+#include "ops/dot/dot.h"
+
+#include "ops/lanes-avx512.h"
+
+#define TILE_ROWS 4
+#define TILE_COLS 4
+#include "ops/dot/dot-tile.h"
+
+static inline __attribute__ ((always_inline)) __m512
+load_f32 (const char *w, size_t c, __mmask16 mask)
+{
+  return _mm512_maskz_loadu_ps (mask, (const float *) w + c);
+}
+
+static inline __attribute__ ((always_inline)) __m512
+load_f16 (const char *w, size_t c, __mmask16 mask)
+{
+  return _mm512_cvtph_ps (_mm256_maskz_loadu_epi16 (mask, (const uint16_t *) w + c));
+}
+
+static inline __attribute__ ((always_inline)) __m512
+load_bf16 (const char *w, size_t c, __mmask16 mask)
+{
+  __m256i bits = _mm256_maskz_loadu_epi16 (mask, (const uint16_t *) w + c);
+
+  return _mm512_castsi512_ps (_mm512_slli_epi32 (_mm512_cvtepu16_epi32 (bits), 16));
+}
+
+static inline __attribute__ ((always_inline)) void
+tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t w_bytes, size_t n_in, size_t rows,
+      size_t cols, __m512 (*load) (const char *, size_t, __mmask16))
+{
+  __m512 acc[TILE_ROWS][TILE_COLS], column[TILE_COLS];
+  size_t c = 0;
+
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < cols; j++)
+      acc[i][j] = _mm512_setzero_ps ();
+  for (; c + 16 <= n_in; c += 16) {
+    for (size_t j = 0; j < cols; j++)
+      column[j] = _mm512_loadu_ps (x + j * ld_x + c);
+    for (size_t i = 0; i < rows; i++) {
+      const __m512 row = load (w + i * w_bytes, c, 0xffff);
+      for (size_t j = 0; j < cols; j++)
+        acc[i][j] = _mm512_fmadd_ps (row, column[j], acc[i][j]);
+    }
+  }
+  if (c < n_in) {
+    const __mmask16 mask = (__mmask16) ((1u << (n_in - c)) - 1);
+    for (size_t j = 0; j < cols; j++)
+      column[j] = _mm512_maskz_loadu_ps (mask, x + j * ld_x + c);
+    for (size_t i = 0; i < rows; i++) {
+      const __m512 row = load (w + i * w_bytes, c, mask);
+      for (size_t j = 0; j < cols; j++)
+        acc[i][j] = _mm512_fmadd_ps (row, column[j], acc[i][j]);
+    }
+  }
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < cols; j++)
+      y[j * ld_y + i] = lanes_sum (acc[i][j]);
+}
+
+#define TILE(type, R, N)                                                                                               \
+  static void tile_##type##_##R##_##N (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w,              \
+                                       size_t w_bytes, size_t n_in)                                                    \
+  {                                                                                                                    \
+    tile (y, ld_y, x, ld_x, w, w_bytes, n_in, R, N, load_##type);                                                      \
+  }
+#define TILES(type, R) TILE (type, R, 1) TILE (type, R, 2) TILE (type, R, 3) TILE (type, R, 4)
+#define ROW(type, R) { tile_##type##_##R##_1, tile_##type##_##R##_2, tile_##type##_##R##_3, tile_##type##_##R##_4 }
+#define DOT_ROWS(type, element_bytes)                                                                                  \
+  TILES (type, 1) TILES (type, 2) TILES (type, 3) TILES (type, 4)                                                      \
+  void cw_dot_rows_##type##_avx512 (float *y, size_t ld_y, const float *x, size_t ld_x, size_t n_cols, const void *w,  \
+                                    size_t n_rows, size_t n_in)                                                        \
+  {                                                                                                                    \
+    static const tile_fn tiles[TILE_ROWS][TILE_COLS] = { ROW (type, 1), ROW (type, 2), ROW (type, 3), ROW (type, 4) }; \
+    walk (y, ld_y, x, ld_x, n_cols, w, n_rows, n_in, element_bytes, tiles);                                            \
+  }
+
+DOT_ROWS (f32, 4)
+DOT_ROWS (f16, 2)
+DOT_ROWS (bf16, 2)

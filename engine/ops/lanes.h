@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lanes.h: the order in which this engine adds numbers up, in plain C.
+ *
+ * A dot product is 16 chains of fused multiply-adds, chain i taking the elements i, i + 16, i + 32, …; then the
+ * chains are added pairwise: 8 apart, 4 apart, 2 apart, 1 apart. That is what one AVX-512 register or two AVX2 registers do, so
+ * every twin of an op gives the same bits, whatever the instruction set, the number of threads or of columns.
+ */
+#pragma once
+
+#include <math.h>
+#include <stddef.h>
+
+#define CW_LANES 16
+
+static inline float
+cw_lanes_sum (float lane[CW_LANES])
+{
+  for (unsigned half = CW_LANES / 2; half > 0; half /= 2)
+    for (unsigned i = 0; i < half; i++)
+      lane[i] += lane[i + half];
+  return lane[0];
+}
+
+/* e^x - 1 = 2^n q + (2^n - 1) with q = e^r - 1, r = x - n ln 2 in two steps, |r| <= ln 2 / 2; q is e^r's
+ * Taylor series to r^7, whose rest is below 6e-9. Below -87.3 (the smallest normal result of e^x) x is raised to it. */
+#define CW_EXP_MIN -87.33654f
+#define CW_EXP_MAX 88.37626f
+#define CW_LOG2E 1.44269504088896341f
+#define CW_LN2_HIGH 0.693145751953125f
+#define CW_LN2_LOW 1.42860682030941723212e-6f
+#define CW_EXP_C7 (1.0f / 5040.0f)
+#define CW_EXP_C6 (1.0f / 720.0f)
+#define CW_EXP_C5 (1.0f / 120.0f)
+#define CW_EXP_C4 (1.0f / 24.0f)
+#define CW_EXP_C3 (1.0f / 6.0f)
+#define CW_EXP_C2 0.5f
+
+/* @power receives 2^n, the result is q. */
+static inline float
+cw_exp_parts (float x, float *power)
+{
+  float n, r, q;
+  union {
+    unsigned bits;
+    float    value;
+  } scale;
+
+  x = x < CW_EXP_MIN ? CW_EXP_MIN : x > CW_EXP_MAX ? CW_EXP_MAX : x;
+  n = rintf (x * CW_LOG2E);
+  r = fmaf (-n, CW_LN2_HIGH, x);
+  r = fmaf (-n, CW_LN2_LOW, r);
+  q = CW_EXP_C7;
+  q = fmaf (q, r, CW_EXP_C6);
+  q = fmaf (q, r, CW_EXP_C5);
+  q = fmaf (q, r, CW_EXP_C4);
+  q = fmaf (q, r, CW_EXP_C3);
+  q = fmaf (q, r, CW_EXP_C2);
+  q = fmaf (q * r, r, r);
+  scale.bits = (unsigned) ((int) n + 127) << 23;
+  *power = scale.value;
+  return q;
+}
+
+static inline float
+cw_expf (float x)
+{
+  float power, q = cw_exp_parts (x, &power);
+
+  return fmaf (power, q, power);
+}
+
+static inline float
+cw_expm1f (float x)
+{
+  float power, q = cw_exp_parts (x, &power);
+
+  return fmaf (power, q, power - 1.0f);
+}
