@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * musicgen.c: see musicgen.h.
+ *
+ *     x = sum over k of embedding_k [id_k] + position [step]
+ *     for each layer:  x = x + o (self attention of norm (x), over all steps so far)
+ *                      x = x + o (cross attention of norm (x), over the text)
+ *                      x = x + fc2 (gelu (fc1 (norm (x))))
+ *     logits_k = head_k (norm (x))
+ *
+ * Traps: no linear layer but enc_to_dec_proj has a bias; positions count from the start token, without an offset; scale_embedding is
+ * in the files and means nothing. The null branch has text vectors that are zero after the projection: its cross attention
+ * gives zero, so it is skipped.
+ */
+#include "models/musicgen.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "models/layers.h"
+
+typedef struct {
+  cw_norm   self_norm, cross_norm, ffn_norm;
+  cw_linear q, k, v, o;
+  cw_linear cross_q, cross_k, cross_v, cross_o;
+  cw_linear fc1, fc2;
+} layer;
+
+struct cw_musicgen {
+  cw_backend        *be;
+  cw_musicgen_config config;
+  cw_arena           arena;
+  cw_tensor         *embeddings; /* K of [V + 1, width] */
+  cw_tensor          positions;  /* [n_positions, width] */
+  layer             *layers;
+  cw_norm            norm;
+  cw_linear         *heads;    /* K of [V, width] */
+  bool               projects; /* text and decoder differ in width */
+  cw_linear          projection;
+};
+
+typedef struct {
+  size_t n;              /* tokens; 0 until set */
+  float *k, *v;          /* [n_layers, n, width] */
+} text_cache;
+
+struct cw_musicgen_run {
+  cw_musicgen *model;
+  cw_arena     arena;
+  size_t       n_rows, max_steps, n_texts, step;
+  float       *keys, *values; /* [n_layers, n_rows, max_steps, width] */
+  text_cache  *texts;         /* [n_texts] */
+  size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
+  float       *x, *normed, *q, *mixed, *inner;
+  cw_context  *contexts;
+};
+
+/* ---- loading ------------------------------------------------------------------------------------------------- */
+
+bool
+cw_musicgen_config_read (cw_musicgen_config *config, const cw_json_scope *scope, size_t text_width, cw_error *error)
+{
+  long        v, k, width, heads, ffn, n_layers, n_positions = 2048, n_channels = 1;
+  const char *activation = "gelu";
+
+  if (!cw_json_int (scope, "vocab_size", 1, 1 << 20, &v, error) ||
+      !cw_json_int (scope, "num_codebooks", 1, 64, &k, error) ||
+      !cw_json_int (scope, "hidden_size", 1, 1 << 16, &width, error) ||
+      !cw_json_int (scope, "num_attention_heads", 1, 1 << 10, &heads, error) ||
+      !cw_json_int (scope, "ffn_dim", 1, 1 << 18, &ffn, error) ||
+      !cw_json_int (scope, "num_hidden_layers", 1, 512, &n_layers, error) ||
+      !cw_json_int_or (scope, "max_position_embeddings", 1, 1 << 20, &n_positions, error) ||
+      !cw_json_int_or (scope, "audio_channels", 1, 2, &n_channels, error) ||
+      !cw_json_string_or (scope, "activation_function", &activation, error))
+    return false;
+  if (width % heads != 0 || k % n_channels != 0) {
+    cw_fail (error, CW_ERROR_FORMAT,
+             width % heads != 0
+               ? "“%s”: %shidden_size is %ld, which num_attention_heads, %ld, does not divide."
+               : "“%s”: %snum_codebooks is %ld, which audio_channels, %ld, does not divide.",
+             scope->path, scope->prefix, width % heads != 0 ? width : k, width % heads != 0 ? heads : n_channels);
+    return false;
+  }
+
+  *config = (cw_musicgen_config){
+    .codebook_size = (size_t) v,
+    .n_codebooks = (size_t) k,
+    .width = (size_t) width,
+    .heads = (size_t) heads,
+    .ffn = (size_t) ffn,
+    .n_layers = (size_t) n_layers,
+    .text_width = text_width,
+    .n_positions = (size_t) n_positions,
+    .n_channels = (size_t) n_channels,
+  };
+  if (strcmp (activation, "gelu") == 0)
+    config->activation = CW_ACTIVATION_GELU;
+  else if (strcmp (activation, "gelu_new") == 0)
+    config->activation = CW_ACTIVATION_GELU_TANH;
+  else if (strcmp (activation, "relu") == 0)
+    config->activation = CW_ACTIVATION_RELU;
+  else {
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: %sactivation_function is “%s”; gelu, gelu_new and relu are known.",
+             scope->path, scope->prefix, activation);
+    return false;
+  }
+  return true;
+}
+
+static void
+fetch_norm (cw_fetch *fetch, cw_norm *norm, size_t c, unsigned i, const char *which)
+{
+  cw_fetch_vector (fetch, &norm->gamma, c, "decoder.model.decoder.layers.%u.%s.weight", i, which);
+  cw_fetch_vector (fetch, &norm->beta, c, "decoder.model.decoder.layers.%u.%s.bias", i, which);
+  norm->eps = 1e-5f;
+}
+
+static void
+fetch_layer (cw_fetch *fetch, layer *l, const cw_musicgen_config *config, unsigned i)
+{
+  const size_t c = config->width;
+
+#define LAYER "decoder.model.decoder.layers.%u."
+  fetch_norm (fetch, &l->self_norm, c, i, "self_attn_layer_norm");
+  cw_fetch_linear (fetch, &l->q, c, c, LAYER "self_attn.q_proj.weight", i);
+  cw_fetch_linear (fetch, &l->k, c, c, LAYER "self_attn.k_proj.weight", i);
+  cw_fetch_linear (fetch, &l->v, c, c, LAYER "self_attn.v_proj.weight", i);
+  cw_fetch_linear (fetch, &l->o, c, c, LAYER "self_attn.out_proj.weight", i);
+  fetch_norm (fetch, &l->cross_norm, c, i, "encoder_attn_layer_norm");
+  cw_fetch_linear (fetch, &l->cross_q, c, c, LAYER "encoder_attn.q_proj.weight", i);
+  cw_fetch_linear (fetch, &l->cross_k, c, c, LAYER "encoder_attn.k_proj.weight", i);
+  cw_fetch_linear (fetch, &l->cross_v, c, c, LAYER "encoder_attn.v_proj.weight", i);
+  cw_fetch_linear (fetch, &l->cross_o, c, c, LAYER "encoder_attn.out_proj.weight", i);
+  fetch_norm (fetch, &l->ffn_norm, c, i, "final_layer_norm");
+  cw_fetch_linear (fetch, &l->fc1, config->ffn, c, LAYER "fc1.weight", i);
+  cw_fetch_linear (fetch, &l->fc2, c, config->ffn, LAYER "fc2.weight", i);
+#undef LAYER
+}
+
+/* The table of positions: stored in the files of transformers; computed when it is missing: [cos | sin] halves. */
+static void
+fetch_positions (cw_fetch *fetch, cw_musicgen *model)
+{
+  const size_t n = model->config.n_positions, c = model->config.width, half = c / 2;
+  float       *table;
+
+  if (cw_fetch_has (fetch, "decoder.model.decoder.embed_positions.weights")) {
+    cw_fetch_matrix (fetch, &model->positions, n, c, "decoder.model.decoder.embed_positions.weights");
+    return;
+  }
+  table = cw_arena_new (&model->arena, float, n * c);
+  if (!table) {
+    fetch->failed = true;
+    cw_arena_ok (&model->arena, "the table of positions", fetch->error);
+    return;
+  }
+  for (size_t i = 0; i < half; i++) {
+    const float frequency = expf ((float) i * -(logf (10000.0f) / (float) (half > 1 ? half - 1 : 1)));
+    for (size_t p = 0; p < n; p++) {
+      table[p * c + i] = cosf ((float) p * frequency);
+      table[p * c + half + i] = sinf ((float) p * frequency);
+    }
+  }
+  model->positions = (cw_tensor){ CW_F32, 2, { n, c }, table };
+}
+
+cw_musicgen *
+cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, cw_weights *weights, cw_error *error)
+{
+  cw_musicgen *model = calloc (1, sizeof *model);
+  const size_t c = config->width, k = config->n_codebooks, v = config->codebook_size;
+
+  if (!model) {
+    cw_fail_memory (error, "the decoder", sizeof *model);
+    return NULL;
+  }
+  model->be = be;
+  model->config = *config;
+  model->layers = cw_arena_new (&model->arena, layer, config->n_layers);
+  model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
+  model->heads = cw_arena_new (&model->arena, cw_linear, k);
+
+  cw_fetch fetch = { weights, &model->arena, "", error, !cw_arena_ok (&model->arena, "the decoder", error) };
+
+  for (unsigned i = 0; i < k && !fetch.failed; i++) {
+    cw_fetch_matrix (&fetch, &model->embeddings[i], v + 1, c, "decoder.model.decoder.embed_tokens.%u.weight", i);
+    cw_fetch_linear (&fetch, &model->heads[i], v, c, "decoder.lm_heads.%u.weight", i);
+  }
+  for (unsigned i = 0; i < config->n_layers && !fetch.failed; i++)
+    fetch_layer (&fetch, &model->layers[i], config, i);
+  cw_fetch_vector (&fetch, &model->norm.gamma, c, "decoder.model.decoder.layer_norm.weight");
+  cw_fetch_vector (&fetch, &model->norm.beta, c, "decoder.model.decoder.layer_norm.bias");
+  model->norm.eps = 1e-5f;
+  if (!fetch.failed)
+    fetch_positions (&fetch, model);
+  if (config->text_width != c) {
+    model->projects = true;
+    cw_fetch_linear (&fetch, &model->projection, c, config->text_width, "enc_to_dec_proj.weight");
+    cw_fetch_vector (&fetch, &model->projection.bias, c, "enc_to_dec_proj.bias");
+  }
+  if (fetch.failed) {
+    cw_musicgen_free (model);
+    return NULL;
+  }
+  return model;
+}
+
+void
+cw_musicgen_free (cw_musicgen *model)
+{
+  if (!model)
+    return;
+  cw_arena_free (&model->arena);
+  free (model);
+}
+
+const cw_musicgen_config *
+cw_musicgen_get_config (const cw_musicgen *model)
+{
+  return &model->config;
+}
+
+/* ---- a run --------------------------------------------------------------------------------------------------- */
+
+cw_musicgen_run *
+cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_texts, cw_error *error)
+{
+  const cw_musicgen_config *config = &model->config;
+  const size_t              c = config->width;
+  cw_musicgen_run          *run = calloc (1, sizeof *run);
+  size_t                    row_floats, cache_floats;
+
+  if (!run) {
+    cw_fail_memory (error, "a clip", sizeof *run);
+    return NULL;
+  }
+  run->model = model;
+  run->n_rows = n_rows;
+  run->max_steps = max_steps;
+  run->n_texts = n_texts;
+  if (!cw_mul (max_steps, c, &row_floats) || !cw_mul (row_floats, n_rows, &cache_floats) ||
+      !cw_mul (cache_floats, config->n_layers, &cache_floats))
+    cache_floats = SIZE_MAX;
+  run->keys = cw_arena_new (&run->arena, float, cache_floats);
+  run->values = cw_arena_new (&run->arena, float, cache_floats);
+  run->texts = cw_arena_new (&run->arena, text_cache, n_texts);
+  run->text_of = cw_arena_new (&run->arena, size_t, n_rows);
+  run->x = cw_arena_new (&run->arena, float, n_rows * c);
+  run->normed = cw_arena_new (&run->arena, float, n_rows * c);
+  run->q = cw_arena_new (&run->arena, float, n_rows * c);
+  run->mixed = cw_arena_new (&run->arena, float, n_rows * c);
+  run->inner = cw_arena_new (&run->arena, float, n_rows * config->ffn);
+  run->contexts = cw_arena_new (&run->arena, cw_context, n_rows);
+  if (!cw_arena_ok (&run->arena, "the clip's caches", error) || !cw_backend_reserve (model->be, max_steps, error)) {
+    cw_musicgen_run_free (run);
+    return NULL;
+  }
+  return run;
+}
+
+void
+cw_musicgen_run_free (cw_musicgen_run *run)
+{
+  if (!run)
+    return;
+  cw_arena_free (&run->arena);
+  free (run);
+}
+
+cw_status
+cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
+                          cw_error *error)
+{
+  cw_musicgen *model = run->model;
+  cw_backend  *be = model->be;
+  const size_t c = model->config.width, text_width = model->config.text_width;
+  text_cache  *cache = &run->texts[text];
+  cw_arena     scratch = { 0 };
+  float       *states = projected ? projected : cw_arena_new (&scratch, float, n * c);
+
+  cache->k = cw_arena_new (&run->arena, float, model->config.n_layers * n * c);
+  cache->v = cw_arena_new (&run->arena, float, model->config.n_layers * n * c);
+  if (!cw_arena_ok (&scratch, "the text", error) || !cw_arena_ok (&run->arena, "the text's keys and values", error) ||
+      !cw_backend_reserve (be, n, error)) {
+    cw_arena_free (&scratch);
+    return CW_ERROR_MEMORY;
+  }
+
+  if (model->projects)
+    be->linear (be, states, c, hidden, text_width, n, &model->projection, CW_ACTIVATION_NONE, NULL, NULL);
+  else
+    memcpy (states, hidden, n * c * sizeof *states);
+  for (size_t i = 0; i < model->config.n_layers; i++) {
+    be->linear (be, cache->k + i * n * c, c, states, c, n, &model->layers[i].cross_k, CW_ACTIVATION_NONE, NULL, NULL);
+    be->linear (be, cache->v + i * n * c, c, states, c, n, &model->layers[i].cross_v, CW_ACTIVATION_NONE, NULL, NULL);
+  }
+  cache->n = n;
+  cw_arena_free (&scratch);
+  return CW_OK;
+}
+
+void
+cw_musicgen_run_use_text (cw_musicgen_run *run, size_t row, size_t text)
+{
+  run->text_of[row] = text + 1;
+}
+
+static void
+embed (cw_musicgen_run *run, const int32_t *ids)
+{
+  const cw_musicgen *model = run->model;
+  const size_t       c = model->config.width, k = model->config.n_codebooks;
+
+  memset (run->x, 0, run->n_rows * c * sizeof *run->x);
+  for (size_t row = 0; row < run->n_rows; row++) {
+    for (size_t i = 0; i < k; i++)
+      model->be->add_row (model->be, run->x + row * c, &model->embeddings[i], (size_t) ids[row * k + i]);
+    model->be->add_row (model->be, run->x + row * c, &model->positions, run->step);
+  }
+}
+
+/* Attention of the first @n_rows rows of q over run->contexts, to mixed. */
+static void
+attend (cw_musicgen_run *run, size_t n_rows)
+{
+  const cw_musicgen_config *config = &run->model->config;
+  const size_t              d = config->width / config->heads;
+  cw_backend               *be = run->model->be;
+
+  be->attention (be, &(cw_attention){ .q = run->q,
+                                      .y = run->mixed,
+                                      .n_queries = n_rows,
+                                      .ld = config->width,
+                                      .n_heads = config->heads,
+                                      .d = d,
+                                      .contexts = run->contexts,
+                                      .head_stride = d,
+                                      .key_stride = config->width,
+                                      .scale = 1.0f / sqrtf ((float) d) });
+}
+
+static void
+self_attention (cw_musicgen_run *run, const layer *l, size_t index)
+{
+  const size_t c = run->model->config.width, n = run->n_rows, row_floats = run->max_steps * c;
+  cw_backend  *be = run->model->be;
+  float       *keys = run->keys + index * n * row_floats, *values = run->values + index * n * row_floats;
+
+  be->layer_norm (be, run->normed, run->x, n, c, &l->self_norm);
+  be->linear (be, run->q, c, run->normed, c, n, &l->q, CW_ACTIVATION_NONE, NULL, NULL);
+  /* this step's keys and values go straight to their place in the cache */
+  be->linear (be, keys + run->step * c, row_floats, run->normed, c, n, &l->k, CW_ACTIVATION_NONE, NULL, NULL);
+  be->linear (be, values + run->step * c, row_floats, run->normed, c, n, &l->v, CW_ACTIVATION_NONE, NULL, NULL);
+  for (size_t row = 0; row < n; row++)
+    run->contexts[row] = (cw_context){ keys + row * row_floats, values + row * row_floats, NULL, run->step + 1 };
+  attend (run, n);
+  be->linear (be, run->x, c, run->mixed, c, n, &l->o, CW_ACTIVATION_NONE, run->x, NULL);
+}
+
+static void
+cross_attention (cw_musicgen_run *run, const layer *l, size_t index)
+{
+  const size_t c = run->model->config.width;
+  cw_backend  *be = run->model->be;
+  size_t       n = 0;
+
+  /* rows with a text come first: the null rows behind them are left alone */
+  while (n < run->n_rows && run->text_of[n])
+    n++;
+  if (n == 0)
+    return;
+  be->layer_norm (be, run->normed, run->x, n, c, &l->cross_norm);
+  be->linear (be, run->q, c, run->normed, c, n, &l->cross_q, CW_ACTIVATION_NONE, NULL, NULL);
+  for (size_t row = 0; row < n; row++) {
+    const text_cache *text = &run->texts[run->text_of[row] - 1];
+    const size_t      at = index * text->n * c;
+    run->contexts[row] = (cw_context){ text->k + at, text->v + at, NULL, text->n };
+  }
+  attend (run, n);
+  be->linear (be, run->x, c, run->mixed, c, n, &l->cross_o, CW_ACTIVATION_NONE, run->x, NULL);
+}
+
+static void
+feed_forward (cw_musicgen_run *run, const layer *l)
+{
+  const size_t c = run->model->config.width, ffn = run->model->config.ffn, n = run->n_rows;
+  cw_backend  *be = run->model->be;
+
+  be->layer_norm (be, run->normed, run->x, n, c, &l->ffn_norm);
+  be->linear (be, run->inner, ffn, run->normed, c, n, &l->fc1, run->model->config.activation, NULL, NULL);
+  be->linear (be, run->x, c, run->inner, ffn, n, &l->fc2, CW_ACTIVATION_NONE, run->x, NULL);
+}
+
+static void
+copy_out (float *out, const float *x, size_t n)
+{
+  if (out)
+    memcpy (out, x, n * sizeof *x);
+}
+
+void
+cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, const cw_musicgen_probe *probe)
+{
+  const cw_musicgen        *model = run->model;
+  const cw_musicgen_config *config = &model->config;
+  const size_t              c = config->width, n = run->n_rows, k = config->n_codebooks, v = config->codebook_size;
+  const cw_musicgen_probe   none = { 0 };
+  cw_backend               *be = model->be;
+
+  if (!probe)
+    probe = &none;
+  embed (run, ids);
+  copy_out (probe->embedding, run->x, n * c);
+  for (size_t i = 0; i < config->n_layers; i++) {
+    self_attention (run, &model->layers[i], i);
+    cross_attention (run, &model->layers[i], i);
+    feed_forward (run, &model->layers[i]);
+    if (i == 0)
+      copy_out (probe->after_layer0, run->x, n * c);
+  }
+  be->layer_norm (be, run->normed, run->x, n, c, &model->norm);
+  copy_out (probe->after_norm, run->normed, n * c);
+  for (size_t i = 0; i < k; i++)
+    be->linear (be, logits + i * v, k * v, run->normed, c, n, &model->heads[i], CW_ACTIVATION_NONE, NULL, NULL);
+  run->step++;
+}

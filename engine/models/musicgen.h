@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * musicgen.h: MusicGen's decoder, a transformer that predicts the next token of each codebook from those before and from the text.
+ *     Copet et al. 2023, arXiv:2306.05284; transformers MusicgenForCausalLM.
+ *
+ * A cw_musicgen is the weights; a cw_musicgen_run is one pass over time with its caches. Rows are sequences that are decoded side by
+ * side and share each read of the weights: the takes of a request, then their null branches for guidance.
+ */
+#pragma once
+
+#include "backend/backend.h"
+#include "base/json.h"
+#include "checkpoint/weights.h"
+
+typedef struct {
+  size_t        codebook_size, n_codebooks; /* V, K */
+  size_t        width, heads, ffn, n_layers, text_width;
+  size_t        n_positions; /* rows of the table of positions: the longest sequence */
+  size_t        n_channels;  /* 2: codebooks interleave left and right */
+  cw_activation activation;
+} cw_musicgen_config;
+
+typedef struct cw_musicgen     cw_musicgen;
+typedef struct cw_musicgen_run cw_musicgen_run;
+
+/* From the "decoder" part of config.json; @text_width is the text encoder's. */
+bool cw_musicgen_config_read (cw_musicgen_config *config, const cw_json_scope *scope, size_t text_width,
+                              cw_error *error);
+
+/* The weights stay the caller's and must outlive the model. */
+cw_musicgen *cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, cw_weights *weights, cw_error *error);
+void         cw_musicgen_free (cw_musicgen *model);
+
+const cw_musicgen_config *cw_musicgen_get_config (const cw_musicgen *model);
+
+/* Memory for @n_rows sequences of up to @max_steps steps over @n_texts texts. All that the steps need is taken here. */
+cw_musicgen_run *cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_texts,
+                                      cw_error *error);
+void             cw_musicgen_run_free (cw_musicgen_run *run);
+
+/* Text @text becomes @hidden [n, text_width]: projects it and caches the keys and values of every layer's cross
+ * attention. @projected (may be NULL) receives [n, width]. */
+cw_status cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
+                                    cw_error *error);
+/* Row @row reads text @text; rows begin without a text: the null branch, to which cross attention adds exactly 0. */
+void cw_musicgen_run_use_text (cw_musicgen_run *run, size_t row, size_t text);
+
+/* Copies of what lies between, for tests: each NULL or [n_rows, width]. */
+typedef struct {
+  float *embedding, *after_layer0, *after_norm;
+} cw_musicgen_probe;
+
+/* One step: @ids [n_rows, K], each 0 … V (V is the pad), gives @logits [n_rows, K, V], and the position moves on. @probe may be NULL. */
+void cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, const cw_musicgen_probe *probe);
