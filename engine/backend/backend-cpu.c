@@ -268,7 +268,9 @@ cw_taps_pack (cw_arena *arena, size_t m, size_t r, const float *w, const float *
 typedef struct {
   cw_backend  *be;
   float       *y;
+  size_t       ld_y;
   const float *x;
+  size_t       ld_x, n;
 } elu_job;
 
 static void
@@ -277,15 +279,16 @@ elu_task (void *arg, size_t begin, size_t end, unsigned thread)
   const elu_job *job = arg;
 
   (void) thread;
-  job->be->kernels->elu (job->y + begin, job->x + begin, end - begin);
+  for (size_t i = begin; i < end; i++)
+    job->be->kernels->elu (job->y + i * job->ld_y, job->x + i * job->ld_x, job->n);
 }
 
 static void
-elu (cw_backend *be, float *y, const float *x, size_t n)
+elu (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n)
 {
-  elu_job job = { be, y, x };
+  elu_job job = { be, y, ld_y, x, ld_x, n };
 
-  cw_pool_run (be->pool, n, 4096, elu_task, &job);
+  cw_pool_run (be->pool, c, n < 4096 ? 4096 / (n + 1) + 1 : 1, elu_task, &job);
 }
 
 static inline float

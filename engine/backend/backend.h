@@ -78,8 +78,8 @@ struct cw_backend {
   void (*add_row) (cw_backend *be, float *y, const cw_tensor *table, size_t row);
   /* y [M, ld_y] = taps over @rows [R], each of @n columns; see kernels.h. */
   void (*taps) (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const float *const *rows, size_t n);
-  /* y [n] = elu (x); y may be x. */
-  void (*elu) (cw_backend *be, float *y, const float *x, size_t n);
+  /* y [C, ld_y] = elu (x [C, ld_x]), @n of each row; y may be x. */
+  void (*elu) (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n);
   /* One LSTM layer over T frames, gate order i f g o (PyTorch). @gates [T, 4 C] holds w_ih x + b_ih + b_hh and is used up; @hidden
    * and @cell [C] carry the state; y [T, C] is written, may not be gates. Hochreiter and Schmidhuber 1997. */
   void (*lstm) (cw_backend *be, float *y, float *gates, size_t t, size_t c, const cw_linear *w_hh, float *hidden,

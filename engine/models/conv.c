@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conv.c: see conv.h.
+ *
+ * Coordinates of a convolution: padded sample i is input sample i - pad_left; output t reads padded samples
+ * t s … t s + (kernel - 1) dilation. The buffer keeps what the next output needs, and as much of the end as a reflection could.
+ */
+#include "models/conv.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* ---- weights ------------------------------------------------------------------------------------------------- */
+
+/* w = g v / |v|, the norm over all axes but the first. Salimans and Kingma 2016, arXiv:1602.07868. */
+static void
+fold_weight_norm (float *v, const float *g, size_t first, size_t rest)
+{
+  for (size_t i = 0; i < first; i++) {
+    double squares = 0.0;
+    float  scale;
+
+    for (size_t j = 0; j < rest; j++)
+      squares += (double) v[i * rest + j] * v[i * rest + j];
+    scale = (float) (g[i] / sqrt (squares));
+    for (size_t j = 0; j < rest; j++)
+      v[i * rest + j] *= squares > 0.0 ? scale : 0.0f;
+  }
+}
+
+static void
+fetch_weight (cw_fetch *fetch, float **w, const uint64_t dims[3], const char *name)
+{
+  const uint64_t norms[] = { dims[0], 1, 1 };
+  float         *g = NULL;
+
+  if (cw_fetch_has (fetch, "%s.conv.weight_v", name)) {
+    cw_fetch_widened (fetch, w, dims, 3, "%s.conv.weight_v", name);
+    cw_fetch_widened (fetch, &g, norms, 3, "%s.conv.weight_g", name);
+  } else if (cw_fetch_has (fetch, "%s.conv.parametrizations.weight.original1", name)) {
+    cw_fetch_widened (fetch, w, dims, 3, "%s.conv.parametrizations.weight.original1", name);
+    cw_fetch_widened (fetch, &g, norms, 3, "%s.conv.parametrizations.weight.original0", name);
+  } else {
+    cw_fetch_widened (fetch, w, dims, 3, "%s.conv.weight", name);
+  }
+  if (!fetch->failed && g)
+    fold_weight_norm (*w, g, dims[0], dims[1] * dims[2]);
+}
+
+/* [c_in, c_out, kernel] to rows (c_out, phase), taps (c_in, shift): see conv.h. */
+static cw_taps
+pack_transposed (cw_fetch *fetch, const cw_conv *conv, const float *w, const float *bias)
+{
+  const size_t m = conv->c_out * conv->stride, r = conv->c_in * conv->n_shifts;
+  float       *rows = calloc (m * r, sizeof *rows), *row_bias = calloc (m, sizeof *row_bias);
+  cw_taps      taps = { 0 };
+
+  if (!rows || !row_bias) {
+    cw_fail_memory (fetch->error, "the codec's weights", m * r * sizeof *rows);
+    fetch->failed = true;
+  } else {
+    for (size_t co = 0; co < conv->c_out; co++)
+      for (size_t phase = 0; phase < conv->stride; phase++) {
+        const size_t row = co * conv->stride + phase;
+        row_bias[row] = bias[co];
+        for (size_t ci = 0; ci < conv->c_in; ci++)
+          for (size_t j = 0; phase + j * conv->stride < conv->kernel; j++)
+            rows[row * r + ci * conv->n_shifts + j] =
+              w[(ci * conv->c_out + co) * conv->kernel + phase + j * conv->stride];
+      }
+    taps = cw_taps_pack (fetch->arena, m, r, rows, row_bias);
+  }
+  free (rows);
+  free (row_bias);
+  return taps;
+}
+
+void
+cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, size_t c_in, size_t c_out,
+               cw_conv_shape shape, const char *name)
+{
+  const size_t   span = (shape.kernel - 1) * shape.dilation + 1, total = span - shape.stride;
+  const uint64_t dims[] = { shape.transposed ? c_in : c_out, shape.transposed ? c_out : c_in, shape.kernel };
+  cw_arena       unpacked = { 0 };
+  cw_fetch       local = *fetch;
+  float         *w = NULL;
+  const float   *bias = NULL;
+
+  *conv = (cw_conv){ .c_in = c_in,
+                     .c_out = c_out,
+                     .kernel = shape.kernel,
+                     .stride = shape.stride,
+                     .dilation = shape.dilation,
+                     .transposed = shape.transposed,
+                     .elu = shape.elu,
+                     .pad_mode = config->pad_mode,
+                     .n_shifts = (shape.kernel + shape.stride - 1) / shape.stride };
+  if (shape.transposed)
+    conv->pad_right = config->causal ? (size_t) ceil ((double) total * config->trim_right_ratio) : total / 2;
+  else
+    conv->pad_right = config->causal ? 0 : total / 2;
+  conv->pad_left = total - conv->pad_right;
+
+  local.arena = &unpacked;
+  fetch_weight (&local, &w, dims, name);
+  cw_fetch_vector (&local, &bias, c_out, "%s.conv.bias", name);
+  fetch->failed = local.failed;
+  if (!fetch->failed) {
+    conv->taps = shape.transposed ? pack_transposed (fetch, conv, w, bias)
+                                  : cw_taps_pack (fetch->arena, c_out, c_in * shape.kernel, w, bias);
+    if (!fetch->failed)
+      fetch->failed = !cw_arena_ok (fetch->arena, "the codec's weights", fetch->error);
+  }
+  cw_arena_free (&unpacked);
+
+  conv->normed = config->group_norm;
+  if (conv->normed) {
+    cw_fetch_vector (fetch, &conv->norm.gamma, c_out, "%s.norm.weight", name);
+    cw_fetch_vector (fetch, &conv->norm.beta, c_out, "%s.norm.bias", name);
+    conv->norm.eps = 1e-5f;
+  }
+}
+
+/* ---- the stream ------------------------------------------------------------------------------------------------ */
+
+static size_t
+span_of (const cw_conv *conv)
+{
+  return (conv->kernel - 1) * conv->dilation + 1;
+}
+
+/* The most that is ever added on the right. */
+static size_t
+most_right (const cw_conv *conv)
+{
+  return conv->pad_right + conv->stride - 1;
+}
+
+void
+cw_conv_stream_init (cw_conv_stream *stream, const cw_conv *conv, size_t max_push, cw_arena *arena)
+{
+  *stream = (cw_conv_stream){ .conv = conv, .max_push = max_push };
+  if (conv->transposed) {
+    /* n_shifts - 1 old columns, the new ones, and n_shifts - 1 zeros at the end */
+    stream->capacity = max_push + 2 * conv->n_shifts;
+    stream->dealt_ld = stream->capacity;
+    stream->max_out = stream->capacity * conv->stride;
+    stream->dealt = cw_arena_new (arena, float, conv->c_out * conv->stride * stream->dealt_ld);
+  } else {
+    const size_t kept = span_of (conv) + conv->stride + most_right (conv) + conv->pad_left + 2;
+    stream->capacity = kept + max_push + most_right (conv);
+    stream->dealt_ld = stream->capacity / conv->stride + 1;
+    stream->max_out = stream->dealt_ld;
+    stream->dealt =
+      cw_arena_new (arena, float, conv->stride > 1 ? conv->c_in * conv->stride * stream->dealt_ld : 0);
+  }
+  stream->buffer = cw_arena_new (arena, float, conv->c_in * stream->capacity);
+  stream->rows = cw_arena_new (arena, const float *, conv->taps.r);
+  stream->out = cw_arena_new (arena, float, conv->c_out * stream->max_out);
+  if (stream->buffer && stream->out)
+    cw_conv_stream_reset (stream);
+}
+
+void
+cw_conv_stream_reset (cw_conv_stream *stream)
+{
+  const cw_conv *conv = stream->conv;
+
+  stream->base = stream->n_in = stream->n_out = 0;
+  stream->started = false;
+  /* room for the left padding; before the first input of a transposed convolution there are zeros */
+  stream->length = conv->transposed ? conv->n_shifts - 1 : conv->pad_left;
+  for (size_t i = 0; i < conv->c_in; i++)
+    memset (stream->buffer + i * stream->capacity, 0, stream->length * sizeof (float));
+}
+
+static void
+append (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n)
+{
+  const cw_conv *conv = stream->conv;
+  float         *to = stream->buffer + stream->length;
+
+  if (conv->elu)
+    be->elu (be, to, stream->capacity, x, ld_x, conv->c_in, n);
+  else
+    for (size_t i = 0; i < conv->c_in; i++)
+      memcpy (to + i * stream->capacity, x + i * ld_x, n * sizeof *to);
+  stream->length += n;
+  stream->n_in += n;
+}
+
+/* Drops the first @n columns of the buffer. */
+static void
+drop (cw_conv_stream *stream, size_t n)
+{
+  if (n == 0)
+    return;
+  for (size_t i = 0; i < stream->conv->c_in; i++) {
+    float *row = stream->buffer + i * stream->capacity;
+    memmove (row, row + n, (stream->length - n) * sizeof *row);
+  }
+  stream->base += n;
+  stream->length -= n;
+}
+
+/* Input sample @i, which may lie before or behind the signal of @n samples. As the reference: a signal no longer than the
+ * padding is first lengthened by zeros (*extended), then reflected. */
+static float
+padded_sample (const cw_conv_stream *stream, const float *row, long i, size_t n, size_t extended)
+{
+  const cw_conv *conv = stream->conv;
+  const long     last = (long) extended - 1, first = (long) stream->base - (long) conv->pad_left;
+
+  if (conv->pad_mode == CW_PAD_REFLECT) {
+    if (i < 0)
+      i = -i;
+    else if (i > last)
+      i = 2 * last - i;
+  } else if (conv->pad_mode == CW_PAD_REPLICATE) {
+    i = i < 0 ? 0 : i > last ? last : i;
+  }
+  return i < 0 || i >= (long) n ? 0.0f : row[i - first];
+}
+
+static void
+pad_left (cw_conv_stream *stream, size_t n, size_t extended)
+{
+  const cw_conv *conv = stream->conv;
+
+  for (size_t c = 0; c < conv->c_in; c++) {
+    float *row = stream->buffer + c * stream->capacity;
+    for (size_t i = 0; i < conv->pad_left; i++)
+      row[i] = padded_sample (stream, row, (long) i - (long) conv->pad_left, n, extended);
+  }
+  stream->started = true;
+}
+
+static void
+pad_right (cw_conv_stream *stream, size_t right, size_t extended)
+{
+  const size_t n = stream->n_in;
+
+  for (size_t c = 0; c < stream->conv->c_in; c++) {
+    float *row = stream->buffer + c * stream->capacity;
+    for (size_t i = 0; i < right; i++)
+      row[stream->length + i] = padded_sample (stream, row, (long) (n + i), n, extended);
+  }
+  stream->length += right;
+}
+
+/* Points the taps at the buffer, for outputs from n_out on. */
+static void
+aim (cw_conv_stream *stream, size_t n_new)
+{
+  const cw_conv *conv = stream->conv;
+  const size_t   s = conv->stride, at = stream->n_out * s - stream->base;
+
+  if (s > 1) {
+    const size_t n_dealt = n_new + (span_of (conv) - 1) / s;
+    for (size_t c = 0; c < conv->c_in; c++)
+      for (size_t phase = 0; phase < s; phase++) {
+        const float *from = stream->buffer + c * stream->capacity + at + phase;
+        float       *to = stream->dealt + (c * s + phase) * stream->dealt_ld;
+        for (size_t i = 0; i < n_dealt && at + phase + i * s < stream->length; i++)
+          to[i] = from[i * s];
+      }
+  }
+  for (size_t c = 0; c < conv->c_in; c++)
+    for (size_t j = 0; j < conv->kernel; j++) {
+      const size_t shift = j * conv->dilation;
+      stream->rows[c * conv->kernel + j] =
+        s > 1 ? stream->dealt + (c * s + shift % s) * stream->dealt_ld + shift / s
+              : stream->buffer + c * stream->capacity + at + shift;
+    }
+}
+
+/* Group norm with one group: over all channels and all time. Wu and He 2018, arXiv:1803.08494. */
+static void
+group_norm (const cw_norm *norm, float *y, size_t ld_y, size_t c, size_t n)
+{
+  double sum = 0.0, squares = 0.0, mean, scale;
+
+  for (size_t i = 0; i < c; i++)
+    for (size_t t = 0; t < n; t++)
+      sum += y[i * ld_y + t];
+  mean = sum / (double) (c * n);
+  for (size_t i = 0; i < c; i++)
+    for (size_t t = 0; t < n; t++)
+      squares += (y[i * ld_y + t] - mean) * (y[i * ld_y + t] - mean);
+  scale = 1.0 / sqrt (squares / (double) (c * n) + norm->eps);
+  for (size_t i = 0; i < c; i++)
+    for (size_t t = 0; t < n; t++)
+      y[i * ld_y + t] = (float) ((y[i * ld_y + t] - mean) * scale) * norm->gamma[i] + norm->beta[i];
+}
+
+static size_t
+push_conv (cw_conv_stream *stream, cw_backend *be, bool end)
+{
+  const cw_conv *conv = stream->conv;
+  const size_t   s = conv->stride, span = span_of (conv), n = stream->n_in;
+  size_t         n_new = 0, padded, keep;
+
+  if (end) {
+    const size_t right = conv->pad_right + (n + s - 1) / s * s - n;
+    const size_t longest = conv->pad_left > right ? conv->pad_left : right;
+    const size_t extended = n <= longest ? longest + 1 : n;
+    if (!stream->started)
+      pad_left (stream, n, extended);
+    pad_right (stream, right, extended);
+  } else if (!stream->started && n > conv->pad_left) {
+    pad_left (stream, n, n);
+  }
+  if (!stream->started)
+    return 0;
+
+  padded = stream->base + stream->length;
+  if (padded >= stream->n_out * s + span)
+    n_new = (padded - stream->n_out * s - span) / s + 1;
+  if (n_new > 0) {
+    aim (stream, n_new);
+    be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, n_new);
+    stream->n_out += n_new;
+  }
+
+  /* the next window's start, or what the reflection at the end could need */
+  keep = conv->pad_left + n > most_right (conv) + 1 ? conv->pad_left + n - most_right (conv) - 1 : 0;
+  if (keep > stream->n_out * s)
+    keep = stream->n_out * s;
+  if (keep > stream->base)
+    drop (stream, keep - stream->base);
+  return n_new;
+}
+
+static size_t
+push_transposed (cw_conv_stream *stream, cw_backend *be, bool end)
+{
+  const cw_conv *conv = stream->conv;
+  const size_t   s = conv->stride, old = conv->n_shifts - 1, done = stream->n_out;
+  const size_t   n_columns = stream->length - old + (end ? old : 0); /* outputs' columns, of s samples each */
+  const size_t   total = (stream->n_in - 1) * s + conv->kernel;
+  size_t         first, last;
+
+  if (end) {
+    for (size_t c = 0; c < conv->c_in; c++)
+      memset (stream->buffer + c * stream->capacity + stream->length, 0, old * sizeof (float));
+    stream->length += old;
+  }
+  if (n_columns == 0)
+    return 0;
+  for (size_t c = 0; c < conv->c_in; c++)
+    for (size_t j = 0; j < conv->n_shifts; j++)
+      stream->rows[c * conv->n_shifts + j] = stream->buffer + c * stream->capacity + old - j;
+  be->taps (be, stream->dealt, stream->dealt_ld, &conv->taps, stream->rows, n_columns);
+
+  /* untrimmed samples done … done + n_columns s - 1 are there; those of the signal are first … last - 1 */
+  first = done < conv->pad_left ? conv->pad_left : done;
+  last = end ? total : done + n_columns * s;
+  if (conv->normed) {
+    for (size_t c = 0; c < conv->c_out; c++)
+      for (size_t i = done; i < last; i++)
+        stream->out[c * stream->max_out + i - done] =
+          stream->dealt[(c * s + (i - done) % s) * stream->dealt_ld + (i - done) / s];
+    group_norm (&conv->norm, stream->out, stream->max_out, conv->c_out, last - done);
+    for (size_t c = 0; c < conv->c_out; c++)
+      memmove (stream->out + c * stream->max_out, stream->out + c * stream->max_out + first - done,
+               (last - first) * sizeof (float));
+  }
+  if (end)
+    last = total - conv->pad_right;
+  stream->n_out = done + n_columns * s;
+  drop (stream, stream->length - old);
+  if (last <= first)
+    return 0;
+  if (!conv->normed)
+    for (size_t c = 0; c < conv->c_out; c++) {
+      const float *from = stream->dealt + c * s * stream->dealt_ld;
+      float       *to = stream->out + c * stream->max_out;
+      for (size_t phase = 0; phase < s; phase++)
+        for (size_t i = (first - done + s - 1 - phase) / s; i * s + phase < last - done; i++)
+          to[i * s + phase - (first - done)] = from[phase * stream->dealt_ld + i];
+    }
+  return last - first;
+}
+
+size_t
+cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end)
+{
+  size_t n_new;
+
+  append (stream, be, x, ld_x, n);
+  if (stream->conv->transposed)
+    return push_transposed (stream, be, end);
+  n_new = push_conv (stream, be, end);
+  if (stream->conv->normed && n_new > 0)
+    group_norm (&stream->conv->norm, stream->out, stream->max_out, stream->conv->c_out, n_new);
+  return n_new;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * conv.h: a convolution, or a transposed one, over a stream, with EnCodec's padding. transformers EncodecConv1d and
+ *     EncodecConvTranspose1d; audiocraft modules/conv.py.
+ *
+ * Both become one product over taps: row r of the product's input is a channel's samples, shifted.
+ *   convolution      tap (ci, j) is x[ci] shifted by j * dilation; with a stride s, the samples are first dealt out to s rows
+ *   transposed       output sample q s + p depends on inputs q, q - 1, …: each of the s phases p is a convolution of stride 1
+ */
+#pragma once
+
+#include "backend/backend.h"
+#include "models/layers.h"
+#include "models/seanet.h"
+
+typedef struct {
+  size_t  c_in, c_out, kernel, stride, dilation;
+  bool    transposed, elu; /* elu: the input passes through ELU first */
+  size_t  pad_left, pad_right; /* convolution: without the extra on the right; transposed: what is trimmed */
+  size_t  n_shifts;            /* transposed: taps a phase, ceil (kernel / stride) */
+  cw_pad_mode pad_mode;
+  cw_taps taps;
+  bool    normed; /* group norm over the whole output */
+  cw_norm norm;
+} cw_conv;
+
+typedef struct {
+  size_t kernel, stride, dilation;
+  bool   transposed, elu;
+} cw_conv_shape;
+
+/* Loads weights NAME.conv.* (weight norm folded in, either spelling, or plain) and NAME.norm.*, and packs them. */
+void cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, size_t c_in, size_t c_out,
+                    cw_conv_shape shape, const char *name);
+
+typedef struct {
+  const cw_conv *conv;
+  size_t         max_push, capacity, max_out;
+  float         *buffer;      /* [c_in, capacity]: padded samples base … base + length - 1 */
+  size_t         base, length, n_in, n_out;
+  bool           started;     /* the left padding is there */
+  float         *dealt;       /* stride > 1: [c_in, stride, dealt_ld]; transposed: [c_out * stride, dealt_ld] */
+  size_t         dealt_ld;
+  const float  **rows;        /* [taps.r] */
+  float         *out;         /* [c_out, max_out] */
+} cw_conv_stream;
+
+/* Takes memory for pushes of up to @max_push columns; cw_arena_ok tells whether it was there. */
+void cw_conv_stream_init (cw_conv_stream *stream, const cw_conv *conv, size_t max_push, cw_arena *arena);
+void cw_conv_stream_reset (cw_conv_stream *stream);
+/* Returns how many columns of stream->out are new. */
+size_t cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end);

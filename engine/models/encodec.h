@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * encodec.h: the codec: sound to codes and back. Défossez et al. 2022, arXiv:2210.13438; transformers EncodecModel.
+ *
+ *     sound [C, samples] ─ SEANet encoder ─ latent [D, T] ─ residual VQ ─ codes [K, T]
+ *     codes [K, T] ─ sum of code vectors [D, T] ─ SEANet decoder ─ sound [C, T * hop]
+ */
+#pragma once
+
+#include "backend/backend.h"
+#include "base/json.h"
+#include "checkpoint/weights.h"
+#include "models/seanet.h"
+
+typedef struct {
+  cw_seanet_config net;
+  size_t           codebook_size, n_books; /* V; all residual layers */
+  size_t           rate_hz, hop_samples, frame_rate_hz;
+  size_t           n_bandwidths;
+  double           bandwidths[32];            /* kbit/s, as listed */
+  bool             normalize;                 /* each chunk is divided by its loudness first */
+  size_t           chunk_samples, stride_samples; /* 0: the whole signal is one chunk */
+} cw_encodec_config;
+
+typedef struct cw_encodec cw_encodec;
+
+/* From config.json, or its "audio_encoder" part. */
+bool cw_encodec_config_read (cw_encodec_config *config, const cw_json_scope *scope, cw_error *error);
+
+/* @prefix: "audio_encoder." or "". The weights must outlive the codec. */
+cw_encodec              *cw_encodec_load (cw_backend *be, const cw_encodec_config *config, cw_weights *weights,
+                                          const char *prefix, cw_error *error);
+void                     cw_encodec_free (cw_encodec *codec);
+const cw_encodec_config *cw_encodec_get_config (const cw_encodec *codec);
+
+/* Books that a bandwidth uses; 0 kbit/s: the first of the targets. Returns 0 and an error when it is none of the targets. */
+size_t cw_encodec_books_for (const cw_encodec_config *config, double kbps, cw_error *error);
+/* Frames of one chunk of @n_samples. */
+size_t cw_encodec_n_frames (const cw_encodec_config *config, size_t n_samples);
+/* Chunks of a signal and the length it is zero-padded to, per channel. */
+size_t cw_encodec_n_chunks (const cw_encodec_config *config, size_t n_samples, size_t *padded);
+
+/* One chunk: @x [C, ld_x], @n >= 1 samples, already divided by its scale. @latent [D, n_frames] written whole. */
+cw_status cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, cw_error *error);
+/* @codes [n_books, n_frames] from @latent [D, n_frames], which is used up: it ends as what the books left over. */
+void cw_encodec_quantise (cw_encodec *codec, float *latent, size_t n_frames, size_t n_books, int32_t *codes);
+/* @latent [D, ld] = sum of the code vectors of @codes [n_books, ld_codes], @n frames. */
+void cw_encodec_dequantise (cw_encodec *codec, const int32_t *codes, size_t ld_codes, size_t n_books, size_t n,
+                            float *latent, size_t ld);
+/* Root mean square of the channels' mean, plus 1e-8: what a chunk of a normalising model is divided by. */
+float cw_encodec_scale (const float *x, size_t ld_x, size_t n_channels, size_t n);
+
+/* The decoder as a stream of frames; up to @max_frames a push. A model with group norm takes a whole chunk in one push. */
+typedef struct cw_encodec_stream cw_encodec_stream;
+
+cw_encodec_stream *cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, cw_error *error);
+void               cw_encodec_stream_free (cw_encodec_stream *stream);
+void               cw_encodec_stream_reset (cw_encodec_stream *stream);
+/* @codes [n_books, ld_codes], @n <= max_frames frames; @end: no more follow. *y [C, *ld_y] belongs to the stream until the next
+ * push; the return value is its number of samples. In all there are n_frames * hop of them. */
+size_t cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *codes, size_t ld_codes, size_t n_books,
+                               size_t n, bool end, const float **y, size_t *ld_y);
+
+/* Joins decoded chunks: adds chunk @index, @y [C, ld_y] of @n samples times @scale, weighted by a triangle, into @sum and the weights
+ * into @weights, both from the sample index * stride on; the caller divides at the end. */
+void cw_encodec_overlap_add (const cw_encodec_config *config, size_t index, const float *y, size_t ld_y, size_t n,
+                             float scale, float *sum, size_t ld_sum, float *weights);
