@@ -318,6 +318,12 @@ find_special (const cw_tokenizer *tokenizer, const char *text, size_t n)
 }
 
 static bool
+is_blank (char c)
+{
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool
 encode_text (const cw_tokenizer *tokenizer, const char *text, size_t n, cw_buffer *ids)
 {
   size_t begin = 0, i = 0;
@@ -331,14 +337,14 @@ encode_text (const cw_tokenizer *tokenizer, const char *text, size_t n, cw_buffe
       continue;
     }
     if (s->left)
-      while (end > begin && strchr (" \t\n\r", text[end - 1]))
+      while (end > begin && is_blank (text[end - 1]))
         end--;
     if (!encode_plain (tokenizer, text + begin, end - begin, begin == 0, ids))
       return false;
     cw_buffer_append (ids, &s->id, sizeof s->id);
     i += s->n;
     if (s->right)
-      while (i < n && strchr (" \t\n\r", text[i]))
+      while (i < n && is_blank (text[i]))
         i++;
     begin = i;
   }
