@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * audio-file.h: reads any sound file that libsndfile knows, checked, at the rate and channel count that are asked for.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct {
+  float *samples; /* interleaved [n_samples, n_channels]; owned */
+  gsize  n_samples;
+  guint  n_channels;
+  guint  rate_hz;
+} CwAudio;
+
+/* Refuses broken files, samples that are not finite, no channels, a rate of 0; accepts the sizes of streamed WAV
+ * files (0xFFFFFFFF). Memory is taken as samples are read, not as the header claims. NULL with a sentence that names the file. */
+CwAudio *cw_audio_read (const char *path, GError **error);
+/* Resamples (libsoxr, best quality) and mixes: stereo to mono is the mean, mono to stereo a copy. In place. */
+gboolean cw_audio_convert (CwAudio *audio, guint rate_hz, guint n_channels, GError **error);
+void     cw_audio_free (CwAudio *audio);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwAudio, cw_audio_free)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * exporter.h: writes a clip to a sound file through libsndfile, with its recipe in the file's own metadata.
+ *
+ * The file is written beside its place, synced, then renamed: a full disk or a crash leaves the old file as it was.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "recipe.h"
+
+typedef enum { CW_FORMAT_WAV16, CW_FORMAT_WAV24, CW_FORMAT_WAV_FLOAT, CW_FORMAT_FLAC } CwFormat; /* FLAC: 24 bit */
+
+/* By the name's extension (.wav: 24 bit; .flac), false with the sentence when it is neither. */
+gboolean    cw_format_from_name (const char *path, CwFormat *format, GError **error);
+/* "wav16", "wav24", "float", "flac" */
+gboolean    cw_format_from_nick (const char *nick, CwFormat *format);
+const char *cw_format_get_extension (CwFormat format); /* ".wav", ".flac" */
+
+/* @samples interleaved [n_samples, n_channels]; beyond -1 … 1 they are limited, in the float format kept.
+ * @recipe may be NULL. An existing file is replaced. */
+gboolean    cw_export (const char *path, CwFormat format, const float *samples, gsize n_samples, guint n_channels,
+                       guint rate_hz, const CwRecipe *recipe, GError **error);
