@@ -20,7 +20,7 @@ void        cw_weights_close (cw_weights *weights);
 
 size_t cw_weights_n_bytes (const cw_weights *weights);   /* of all files */
 bool   cw_weights_has (const cw_weights *weights, const char *name);
-/* SHA-256 in hex over each file's name, header and size, and over @config_text. */
+/* SHA-256 in hex over each file's name, header, size and samples of each tensor, and over @config_text. */
 void   cw_weights_hash (const cw_weights *weights, const char *config_text, size_t n, char hex[65]);
 
 /* The tensor @name, which must be F32, F16 or BF16, of shape @dims [n_dims], all finite. */

@@ -75,7 +75,7 @@ typedef struct {
   const char *name;            /* last part of the folder's path; owned by the model */
   const char *folder;          /* as given to cw_model_load; owned by the model */
   const char *family;          /* "musicgen" or "encodec" */
-  char        hash[65];        /* SHA-256 of the configuration and of each weight file's header and size, in hex */
+  char        hash[65];        /* names the model: SHA-256 of its configuration, headers and samples of its weights, in hex */
   unsigned    rate_hz;         /* of the sound it makes */
   unsigned    n_channels;      /* 1 or 2 */
   unsigned    n_codebooks;     /* K, of all channels together */
@@ -101,9 +101,11 @@ const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the 
 
 #define CW_PROMPT_MAX_BYTES 65536 /* longer prompts are refused, not cut */
 #define CW_TAKES_MAX        16
+#define CW_GUIDANCE_MAX     20.0
+#define CW_TEMPERATURE_MAX  5.0
 
 typedef struct {
-  const char *prompt;      /* "" is allowed: the model conditions on nothing but the end mark */
+  const char *prompt;      /* valid UTF-8, not blank, at most CW_PROMPT_MAX_BYTES */
   double      duration_s;  /* > 0, at most max_duration_s; rounded to whole frames, at least one */
   uint64_t    seed;        /* the same request, seed and backend kind give the same samples, whatever the threads */
   unsigned    n_takes;     /* 1 … CW_TAKES_MAX clips in one pass; take i of seed s is the same in any number of takes */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model.h: what an engine and a loaded model are made of. For the files of this folder and the tests.
+ */
+#pragma once
+
+#include "backend/backend.h"
+#include "checkpoint/weights.h"
+#include "engine.h"
+#include "models/encodec.h"
+#include "models/musicgen.h"
+#include "models/t5.h"
+#include "text/tokenizer.h"
+
+struct cw_engine {
+  cw_backend *be;
+};
+
+struct cw_model {
+  cw_engine    *engine;
+  char         *folder, *name;
+  cw_weights   *weights;
+  cw_tokenizer *tokenizer; /* NULL for a codec alone, as the two below */
+  cw_t5        *t5;
+  cw_musicgen  *musicgen;
+  cw_encodec   *codec;
+  cw_model_info info;
+  size_t        max_frames; /* longest clip of one window; 0 for a codec alone */
+};
+
+/* Channels of sound that one run of the codec makes: 2 only for the 48 kHz codec. */
+size_t cw_model_codec_channels (const cw_model *model);
+/* Runs of the codec side by side: 2 for a stereo MusicGen, whose codebooks interleave left and right; else 1. */
+size_t cw_model_n_sides (const cw_model *model);
+
+/* Frames of a clip of @duration_s: to the nearest, at least 1. */
+size_t cw_frames_of (const cw_model_info *info, double duration_s);
