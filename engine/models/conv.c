@@ -208,12 +208,13 @@ drop (cw_conv_stream *stream, size_t n)
 }
 
 /* Input sample @i, which may lie before or behind the signal of @n samples. As the reference: a signal no longer than the
- * padding is first lengthened by zeros (*extended), then reflected. */
+ * padding is first lengthened by zeros to @extended samples, then reflected; replication repeats the signal's own ends. */
 static float
 padded_sample (const cw_conv_stream *stream, const float *row, long i, size_t n, size_t extended)
 {
   const cw_conv *conv = stream->conv;
-  const long     last = (long) extended - 1, first = (long) stream->base - (long) conv->pad_left;
+  const long     last = (long) (conv->pad_mode == CW_PAD_REFLECT ? extended : n) - 1;
+  const long     first = (long) stream->base - (long) conv->pad_left;
 
   if (conv->pad_mode == CW_PAD_REFLECT) {
     if (i < 0)
