@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * encodec.c: the codec. A signal S (S_audio) has a latent and scales; each run S_bwX encodes it at a bandwidth and decodes the codes:
+ * encodec.c: the codec. A signal S (S_audio) has a latent and scales; each run S_bwX encodes it at a bandwidth (none: the first of the
+ * targets) and decodes the codes:
  *
  *     S_audio ─ S_scales, S_latent ─ S_bwX_codes ─ S_bwX_quantised ─ S_bwX_decoded, _decoded_tail, _decoded_every4
  *
@@ -89,8 +90,12 @@ decode (signal *s, const int32_t *codes, size_t n_books, size_t *n)
   const size_t c = s->config->net.n_channels;
   float       *sum, *weights, *y;
 
-  if (!s->config->chunk_samples)
-    return probe_decode (s->p, s->codec, codes, n_books, s->frames, n);
+  if (!s->config->chunk_samples) {
+    y = probe_decode (s->p, s->codec, codes, n_books, s->frames, n);
+    for (size_t i = 0; y && i < c * *n; i++)
+      y[i] *= s->scales[0];
+    return y;
+  }
   sum = cw_arena_new (&s->p->arena, float, c * s->padded);
   weights = cw_arena_new (&s->p->arena, float, s->padded);
   if (!sum || !weights) {
@@ -175,14 +180,15 @@ probe_encodec (probe *p)
     const json_t *bandwidth = json_object_get (run, "bandwidth");
     char          base[128] = { 0 };
     const char   *end = strstr (key, "_bw");
+    const size_t  n = end ? (size_t) (end - key) : strlen (key);
 
     if (!ok)
       break;
-    if (!end || end - key >= (long) sizeof base || !json_is_number (bandwidth)) {
-      ok = probe_fail (p, "“%s”: the run %s is not named SIGNAL_bwX or lacks its bandwidth.", p->path, key);
+    if (n >= sizeof base || !(json_is_number (bandwidth) || json_is_null (bandwidth) || !bandwidth)) {
+      ok = probe_fail (p, "“%s”: the run %s is not named SIGNAL_bwX or its bandwidth is no number.", p->path, key);
       break;
     }
-    memcpy (base, key, (size_t) (end - key));
+    memcpy (base, key, n);
     signal s = { .p = p, .codec = model->codec, .config = cw_encodec_get_config (model->codec) };
     ok = open_signal (&s, base) && encode (&s, base) && put_run (&s, key, json_number_value (bandwidth));
   }
