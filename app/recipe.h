@@ -29,6 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwRecipe, cw_recipe_free)
 
 /* The engine's request for it: borrows the recipe's strings. */
 void      cw_recipe_to_request (const CwRecipe *recipe, cw_request *request);
+/* The same as an object of jansson's, a new reference. */
+struct json_t;
+struct json_t *cw_recipe_to_json_object (const CwRecipe *recipe);
 /* One JSON object with every field, the program's version and the mark that the sound is AI-generated; g_free. */
 char     *cw_recipe_to_json (const CwRecipe *recipe);
 /* A file name without extension made of the prompt: letters and digits of any script, dashes, at most 60 bytes. */
