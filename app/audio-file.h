@@ -11,12 +11,15 @@ typedef struct {
   gsize  n_samples;
   guint  n_channels;
   guint  rate_hz;
+  char  *comment; /* the file's own, as the exporter wrote it, or NULL; owned */
 } CwAudio;
 
 /* Refuses broken files, samples that are not finite, no channels, a rate of 0; accepts the sizes of streamed WAV
- * files (0xFFFFFFFF). Memory is taken as samples are read, not as the header claims. NULL with a sentence that names the file. */
+ * files (0xFFFFFFFF). Memory is taken as samples are read, not as the header claims. NULL with a sentence that names the
+ * file. */
 CwAudio *cw_audio_read (const char *path, GError **error);
-/* Resamples (libsoxr, best quality) and mixes: stereo to mono is the mean, mono to stereo a copy. In place. */
+/* Resamples (libsoxr, best quality) and mixes to 1 or 2 channels: to mono is the mean, mono to stereo a copy, more to
+ * stereo keeps the first two and shares the others. In place. */
 gboolean cw_audio_convert (CwAudio *audio, guint rate_hz, guint n_channels, GError **error);
 void     cw_audio_free (CwAudio *audio);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwAudio, cw_audio_free)

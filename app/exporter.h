@@ -19,6 +19,11 @@ gboolean    cw_format_from_nick (const char *nick, CwFormat *format);
 const char *cw_format_get_extension (CwFormat format); /* ".wav", ".flac" */
 
 /* @samples interleaved [n_samples, n_channels]; beyond -1 … 1 they are limited, in the float format kept.
- * @recipe may be NULL. An existing file is replaced. */
+ * @recipe may be NULL. An existing file is replaced and keeps its permissions; a link keeps pointing to it. */
 gboolean    cw_export (const char *path, CwFormat format, const float *samples, gsize n_samples, guint n_channels,
                        guint rate_hz, const CwRecipe *recipe, GError **error);
+/* Could a file be written at @path? To be asked before the work that fills it. A folder, a device, a pipe, a folder
+ * that is missing or read-only: FALSE with the sentence. */
+gboolean    cw_export_check_place (const char *path, GError **error);
+/* STEM.ext in @folder, or the first of STEM-2.ext, STEM-3.ext, … that does not exist; g_free. */
+char       *cw_export_free_name (const char *folder, const char *stem, const char *extension);

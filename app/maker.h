@@ -38,5 +38,5 @@ GPtrArray    *cw_maker_make (CwMaker *maker, const CwModelFacts *facts, const Cw
 void          cw_maker_stop (CwMaker *maker, CwClip *clip);
 /* Stops everything and waits for the thread: at most one decoder step and one block. For the end of the program. */
 void          cw_maker_shut_down (CwMaker *maker);
-/* One line for doctor and the about dialog: backend, kernels, threads; or what failed. Owned by the maker. */
+/* One line for the about dialog: backend, kernels, threads; or what failed. NULL before the first load; interned. */
 const char   *cw_maker_get_engine_line (CwMaker *maker);

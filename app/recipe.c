@@ -121,6 +121,46 @@ cw_recipe_to_json (const CwRecipe *recipe)
   return copy;
 }
 
+static char *
+string_of (const json_t *object, const char *key)
+{
+  return g_strdup (json_string_value (json_object_get (object, key)));
+}
+
+static double
+number_of (const json_t *object, const char *key, double lowest, double highest)
+{
+  return CLAMP (json_number_value (json_object_get (object, key)), lowest, highest);
+}
+
+CwRecipe *
+cw_recipe_from_json (const char *text)
+{
+  json_t       *object = json_loads (text, 0, NULL);
+  const json_t *seed = json_object_get (object, "seed");
+  CwRecipe     *recipe = NULL;
+
+  if (g_strcmp0 (json_string_value (json_object_get (object, "program")), "Clipwright") == 0) {
+    recipe = g_new0 (CwRecipe, 1);
+    recipe->prompt = string_of (object, "prompt");
+    recipe->model_name = string_of (object, "model");
+    recipe->model_hash = string_of (object, "model_hash");
+    recipe->licence = string_of (object, "model_licence");
+    recipe->duration_s = number_of (object, "duration_s", 0.0, 1e6);
+    recipe->take = (guint) number_of (object, "take", 0.0, 1e6);
+    recipe->guidance = (float) number_of (object, "guidance", 0.0, 1e3);
+    recipe->temperature = (float) number_of (object, "temperature", 0.0, 1e3);
+    recipe->top_k = (int) number_of (object, "top_k", 0.0, 1e6);
+    recipe->top_p = (float) number_of (object, "top_p", 0.0, 1.0);
+    recipe->seed = json_is_string (seed) ? g_ascii_strtoull (json_string_value (seed), NULL, 10)
+                                         : (guint64) MAX (json_integer_value (seed), 0);
+    if (!recipe->prompt)
+      recipe->prompt = g_strdup ("");
+  }
+  json_decref (object);
+  return recipe;
+}
+
 /* ---- a file name --------------------------------------------------------------------------------------------------- */
 
 char *

@@ -34,5 +34,8 @@ struct json_t;
 struct json_t *cw_recipe_to_json_object (const CwRecipe *recipe);
 /* One JSON object with every field, the program's version and the mark that the sound is AI-generated; g_free. */
 char     *cw_recipe_to_json (const CwRecipe *recipe);
+/* Reads that object back: from the comment of an exported file, say. What is missing or of another type keeps its zero;
+ * NULL when @text is no such object. The model's folder is not in it. */
+CwRecipe *cw_recipe_from_json (const char *text);
 /* A file name without extension made of the prompt: letters and digits of any script, dashes, at most 60 bytes. */
 char     *cw_recipe_to_file_name (const CwRecipe *recipe);

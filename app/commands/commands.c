@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands.c: what the commands share.
+ */
+#include "commands/commands.h"
+
+#include <glib/gi18n.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "error.h"
+
+static const char *
+code_name (CwExit code)
+{
+  switch (code) {
+  case CW_EXIT_DONE: return "done";
+  case CW_EXIT_FAILED: return "failed";
+  case CW_EXIT_USAGE: return "usage";
+  case CW_EXIT_MODEL: return "model";
+  case CW_EXIT_MEMORY: return "memory";
+  case CW_EXIT_STOPPED: return "stopped";
+  }
+  return "failed";
+}
+
+void
+cw_command_print_json (json_t *object)
+{
+  char *text = json_dumps (object, JSON_COMPACT | JSON_REAL_PRECISION (15));
+
+  if (text)
+    puts (text);
+  free (text);
+  json_decref (object);
+}
+
+int
+cw_command_fail (gboolean json, CwExit code, GError *error)
+{
+  if (json)
+    cw_command_print_json (json_pack ("{s:{s:s, s:s}}", "error", "code", code_name (code), "message", error->message));
+  else
+    g_printerr ("clipwright: %s\n", error->message);
+  g_error_free (error);
+  return (int) code;
+}
+
+CwExit
+cw_command_exit_code (const GError *error, gboolean loading)
+{
+  if (error->domain != CW_ERROR)
+    return CW_EXIT_FAILED;
+  switch ((cw_status) error->code) {
+  case CW_ERROR_MEMORY: return CW_EXIT_MEMORY;
+  case CW_ERROR_CANCELLED: return CW_EXIT_STOPPED;
+  case CW_ERROR_ARGUMENT: return loading ? CW_EXIT_MODEL : CW_EXIT_USAGE;
+  default: return loading ? CW_EXIT_MODEL : CW_EXIT_FAILED;
+  }
+}
+
+gboolean
+cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (g_option_context_parse (context, argc, argv, &error))
+    return TRUE;
+  g_printerr ("clipwright: %s\n", error->message);
+  g_printerr (_ ("Try “clipwright %s --help”.\n"), (*argv)[0]);
+  *code = CW_EXIT_USAGE;
+  return FALSE;
+}
+
+gboolean
+cw_command_load (CwLoaded *loaded, const char *which, CwExit *code, GError **error)
+{
+  cw_error problem = { 0 };
+
+  *loaded = (CwLoaded){ 0 };
+  *code = CW_EXIT_MODEL;
+  if (!(loaded->place = cw_models_find (which, error)))
+    return FALSE;
+  if (!(loaded->engine = cw_engine_new (NULL, &problem)) ||
+      !(loaded->model = cw_model_load (loaded->engine, loaded->place->folder, &problem))) {
+    g_autoptr (GError) failure = NULL;
+
+    cw_take_error (&failure, &problem);
+    *code = cw_command_exit_code (failure, TRUE);
+    g_propagate_error (error, g_steal_pointer (&failure));
+    cw_command_unload (loaded);
+    return FALSE;
+  }
+  *code = CW_EXIT_DONE;
+  return TRUE;
+}
+
+void
+cw_command_unload (CwLoaded *loaded)
+{
+  cw_model_free (loaded->model);
+  cw_engine_free (loaded->engine);
+  cw_model_place_free (loaded->place);
+  *loaded = (CwLoaded){ 0 };
+}
+
+static atomic_bool interrupted;
+
+static void
+note_interrupt (int signal_number)
+{
+  (void) signal_number;
+  atomic_store (&interrupted, true);
+}
+
+const atomic_bool *
+cw_command_catch_interrupt (void)
+{
+  /* SA_RESETHAND: the second one has its usual effect */
+  const struct sigaction action = { .sa_handler = note_interrupt, .sa_flags = (int) SA_RESETHAND };
+
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+  return &interrupted;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands.h: the command line: one function a command, and what they share.
+ *
+ * A command gets the arguments from its own name on, writes what was asked for to stdout, everything else to stderr,
+ * and returns the process's exit code.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "audio-file.h"
+#include "engine.h"
+#include "exporter.h"
+#include "models.h"
+
+typedef enum {
+  CW_EXIT_DONE = 0,
+  CW_EXIT_FAILED = 1,      /* a file or the system refused */
+  CW_EXIT_USAGE = 2,       /* unknown option, value out of range */
+  CW_EXIT_MODEL = 3,       /* no such model, or it is broken */
+  CW_EXIT_MEMORY = 4,
+  CW_EXIT_STOPPED = 130,   /* Ctrl-C; what was made is kept */
+} CwExit;
+
+int cw_command_generate (int argc, char **argv);
+int cw_command_encode (int argc, char **argv);
+int cw_command_decode (int argc, char **argv);
+int cw_command_doctor (int argc, char **argv);
+
+/* ---- shared ---------------------------------------------------------------------------------------------------------- */
+
+/* Says @error on stderr, or with @json as {"error": {"code", "message"}} on stdout; returns @code. Frees @error. */
+int                cw_command_fail (gboolean json, CwExit code, GError *error);
+/* The exit code of an error of the engine's. @loading: it came while a model was loaded. */
+CwExit             cw_command_exit_code (const GError *error, gboolean loading);
+/* Parses; FALSE when the command is to return *@code at once (usage error said on stderr). */
+gboolean           cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code);
+/* Prints @object, one line of JSON, to stdout, and releases it. */
+struct json_t;
+void               cw_command_print_json (struct json_t *object);
+
+/* An engine with one model. */
+typedef struct {
+  cw_engine    *engine;
+  cw_model     *model;
+  CwModelPlace *place;
+} CwLoaded;
+
+/* NULL @which: the starter. FALSE with @error; *@code is then the exit code. */
+gboolean           cw_command_load (CwLoaded *loaded, const char *which, CwExit *code, GError **error);
+void               cw_command_unload (CwLoaded *loaded);
+
+/* From here on Ctrl-C (and SIGTERM) sets the flag that is returned; a second Ctrl-C ends the process. */
+const atomic_bool *cw_command_catch_interrupt (void);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * doctor.c: clipwright doctor: what works on this machine, what does not, and what to do about it.
+ */
+#include <glib/gi18n.h>
+#include <jansson.h>
+#include <unistd.h>
+
+#include "clipwright-config.h"
+#include "commands/commands.h"
+#include "sound.h"
+
+/* Each check adds its object to the report and, on a problem, one sentence to the list. */
+typedef struct {
+  json_t *report, *problems;
+} Doctor;
+
+static void
+note_problem (Doctor *doctor, const char *sentence)
+{
+  json_array_append_new (doctor->problems, json_string (sentence));
+}
+
+static void
+check_engine (Doctor *doctor)
+{
+  cw_error   problem = { 0 };
+  cw_engine *engine = cw_engine_new (NULL, &problem);
+
+  if (!engine) {
+    note_problem (doctor, problem.message);
+    return;
+  }
+  json_object_set_new (doctor->report, "engine", json_pack ("{s:s, s:s, s:i}", "backend", cw_engine_get_backend (engine), "kernels",
+                                                            cw_engine_get_kernels (engine), "threads", (int) cw_engine_get_n_threads (engine)));
+  cw_engine_free (engine);
+}
+
+static void
+check_memory (Doctor *doctor)
+{
+  const double gib = 1024.0 * 1024.0 * 1024.0;
+
+  json_object_set_new (doctor->report, "memory_gib",
+                       json_real ((double) sysconf (_SC_PHYS_PAGES) * (double) sysconf (_SC_PAGESIZE) / gib));
+}
+
+static json_t *
+check_model (Doctor *doctor, cw_engine *engine, const CwModelPlace *place)
+{
+  const gint64         began = g_get_monotonic_time ();
+  cw_error             problem = { 0 };
+  cw_model            *model = engine ? cw_model_load (engine, place->folder, &problem) : NULL;
+  const cw_model_info *info;
+  json_t              *object;
+
+  if (!model) {
+    note_problem (doctor, problem.message);
+    return json_pack ("{s:s, s:s, s:s}", "name", place->name, "folder", place->folder, "problem", problem.message);
+  }
+  info = cw_model_get_info (model);
+  object = json_pack ("{s:s, s:s, s:s, s:i, s:i, s:f, s:I, s:s?, s:f}", "name", place->name, "folder", place->folder, "family",
+                      info->family, "rate_hz", (int) info->rate_hz, "channels", (int) info->n_channels, "longest_s",
+                      info->max_duration_s, "bytes", (json_int_t) info->weight_bytes, "licence", place->licence, "load_s",
+                      (double) (g_get_monotonic_time () - began) / G_USEC_PER_SEC);
+  cw_model_free (model);
+  return object;
+}
+
+static void
+check_models (Doctor *doctor)
+{
+  g_autoptr (GPtrArray) places = cw_models_list ();
+  cw_engine *engine = cw_engine_new (NULL, NULL);
+  json_t    *models = json_array ();
+
+  for (guint i = 0; i < places->len; i++)
+    json_array_append_new (models, check_model (doctor, engine, g_ptr_array_index (places, i)));
+  if (places->len == 0 || !((const CwModelPlace *) g_ptr_array_index (places, 0))->starter)
+    note_problem (doctor, _ ("The starter model is missing: install the program again, or name another model with --model."));
+  json_object_set_new (doctor->report, "models", models);
+  cw_engine_free (engine);
+}
+
+static void
+check_sound (Doctor *doctor)
+{
+  g_autoptr (GError)        error = NULL;
+  g_autoptr (CwSoundReport) last = cw_sound_report_read ();
+  CwSoundDevice            *device = cw_sound_begin (&error);
+  json_t                   *sound = json_object ();
+
+  if (device) {
+    json_object_set_new (sound, "device", json_string (device->name));
+    json_object_set_new (sound, "rate_hz", json_real (device->rate_hz));
+    json_object_set_new (sound, "channels", json_integer (device->n_channels));
+    json_object_set_new (sound, "latency_s", json_real (device->latency_s));
+  } else {
+    g_autofree char *sentence = g_strconcat (error->message, " ", _ ("Clips can be made and exported all the same."), NULL);
+
+    json_object_set_new (sound, "problem", json_string (error->message));
+    note_problem (doctor, sentence);
+  }
+  if (last)
+    json_object_set_new (sound, "last_playback",
+                         json_pack ("{s:s, s:s?, s:f, s:I, s:I}", "when", last->when, "device", last->device, "played_s", last->played_s,
+                                    "underruns", (json_int_t) last->n_underruns, "device_underruns",
+                                    (json_int_t) last->n_device_underruns));
+  json_object_set_new (doctor->report, "sound", sound);
+  cw_sound_end (device);
+}
+
+static void
+check_display (Doctor *doctor)
+{
+  const char *wayland = g_getenv ("WAYLAND_DISPLAY"), *x11 = g_getenv ("DISPLAY");
+
+  json_object_set_new (doctor->report, "display",
+                       wayland && *wayland ? json_sprintf ("Wayland %s", wayland) : x11 && *x11 ? json_sprintf ("X11 %s", x11) : json_null ());
+}
+
+/* ---- in words -------------------------------------------------------------------------------------------------------- */
+
+static const char *
+text_of (json_t *object, const char *key)
+{
+  const char *text = json_string_value (json_object_get (object, key));
+
+  return text ? text : "–";
+}
+
+static double
+number_of (json_t *object, const char *key)
+{
+  return json_number_value (json_object_get (object, key));
+}
+
+static void
+say_models (json_t *models)
+{
+  json_t *model;
+  size_t  i;
+
+  json_array_foreach (models, i, model) {
+    if (json_object_get (model, "problem"))
+      g_print (_ ("Model     %s: does not load\n"), text_of (model, "name"));
+    else
+      g_print (_ ("Model     %s: %s, %.0f Hz, %.0f channels, up to %.0f s, %.0f MB, licence %s, loads in %.2f s\n"),
+               text_of (model, "name"), text_of (model, "family"), number_of (model, "rate_hz"), number_of (model, "channels"),
+               number_of (model, "longest_s"), number_of (model, "bytes") / 1e6, text_of (model, "licence"),
+               number_of (model, "load_s"));
+  }
+}
+
+static void
+say_sound (json_t *sound)
+{
+  json_t *last = json_object_get (sound, "last_playback");
+
+  if (json_object_get (sound, "device"))
+    g_print (_ ("Sound     %s, %.0f Hz, %.0f channels, %.0f ms\n"), text_of (sound, "device"), number_of (sound, "rate_hz"),
+             number_of (sound, "channels"), 1000.0 * number_of (sound, "latency_s"));
+  else
+    g_print (_ ("Sound     none\n"));
+  if (last)
+    g_print (_ ("Playback  last on %s: %.1f s with %.0f underruns, %.0f more reported by the device\n"), text_of (last, "when"),
+             number_of (last, "played_s"), number_of (last, "underruns"), number_of (last, "device_underruns"));
+  else
+    g_print (_ ("Playback  nothing was played yet\n"));
+}
+
+static void
+say (Doctor *doctor)
+{
+  json_t *engine = json_object_get (doctor->report, "engine"), *problem;
+  size_t  i;
+
+  g_print (_ ("Program   Clipwright %s\n"), CLIPWRIGHT_VERSION);
+  g_print (_ ("Engine    %s, %s instructions, %.0f threads\n"), text_of (engine, "backend"), text_of (engine, "kernels"),
+           number_of (engine, "threads"));
+  g_print (_ ("Memory    %.1f GiB\n"), number_of (doctor->report, "memory_gib"));
+  say_models (json_object_get (doctor->report, "models"));
+  say_sound (json_object_get (doctor->report, "sound"));
+  g_print (_ ("Display   %s\n"), text_of (doctor->report, "display"));
+  if (json_array_size (doctor->problems) == 0)
+    g_print (_ ("\nNo problem was found.\n"));
+  json_array_foreach (doctor->problems, i, problem)
+    g_print (_ ("\nProblem: %s\n"), json_string_value (problem));
+}
+
+int
+cw_command_doctor (int argc, char **argv)
+{
+  gboolean           json = FALSE;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, N_ ("Print the report as one JSON object"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+  Doctor doctor = { json_object (), json_array () };
+  int    result;
+
+  g_option_context_set_summary (context, _ ("Says what works on this machine: engine, models, sound, display, and how the last\n"
+                                            "playback went. Exit code 1 when there is a problem."));
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (cw_command_parse (context, &argc, &argv, &result)) {
+    json_object_set_new (doctor.report, "version", json_string (CLIPWRIGHT_VERSION));
+    check_engine (&doctor);
+    check_memory (&doctor);
+    check_models (&doctor);
+    check_sound (&doctor);
+    check_display (&doctor);
+    result = json_array_size (doctor.problems) ? CW_EXIT_FAILED : CW_EXIT_DONE;
+    if (json) {
+      json_object_set (doctor.report, "problems", doctor.problems);
+      cw_command_print_json (json_incref (doctor.report));
+    } else {
+      say (&doctor);
+    }
+  }
+  json_decref (doctor.report);
+  json_decref (doctor.problems);
+  return result;
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * maker.c: jobs go to one thread through a queue; what they yield comes back as idle sources on the main thread.
+ *
+ *     main thread                        engine's thread
+ *     cw_maker_make ──── job ── queue ──▶ cw_generate
+ *     state, "grew" ◀── idle source ───── block: appended to the clip at once
+ */
+#include "maker.h"
+
+#include <glib/gi18n.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "error.h"
+
+#define GROW_INTERVAL_US (G_USEC_PER_SEC / 30)
+
+struct _CwMaker {
+  GObject      parent;
+
+  GThread     *thread;
+  GAsyncQueue *queue;   /* of Job */
+  GPtrArray   *making;  /* of Job: queued or running; main thread */
+  GMutex       lock;    /* guards engine_line */
+  char        *engine_line;
+
+  /* the engine's thread alone */
+  cw_engine   *engine;
+  cw_model    *model;
+  char        *model_folder;
+};
+
+G_DEFINE_FINAL_TYPE (CwMaker, cw_maker, G_TYPE_OBJECT)
+
+typedef enum { JOB_LOAD, JOB_MAKE, JOB_QUIT } JobKind;
+enum { QUEUED, RUNNING, WITHDRAWN };
+
+typedef struct {
+  atomic_int     n_refs;
+  JobKind        kind;
+  CwMaker       *maker;   /* not owned: the maker waits for its thread before it goes */
+  GTask         *task;    /* JOB_LOAD; owned until it returns, on the main thread */
+  char          *folder;
+  CwRecipe      *recipe;  /* JOB_MAKE */
+  GPtrArray     *clips;   /* of CwClip, one a take */
+  atomic_int     phase;
+  atomic_bool    cancel;
+  gint64         grown_at; /* monotonic µs; the engine's thread */
+  /* the outcome, written by the thread before the last idle source */
+  CwClipState    state;
+  GError        *error;
+  CwModelFacts  *facts;
+} Job;
+
+static void
+job_unref (Job *job)
+{
+  if (atomic_fetch_sub (&job->n_refs, 1) != 1)
+    return;
+  g_clear_object (&job->task);
+  g_free (job->folder);
+  cw_recipe_free (job->recipe);
+  g_clear_pointer (&job->clips, g_ptr_array_unref);
+  g_clear_error (&job->error);
+  cw_model_facts_free (job->facts);
+  g_free (job);
+}
+
+static Job *
+job_ref (Job *job)
+{
+  atomic_fetch_add (&job->n_refs, 1);
+  return job;
+}
+
+static Job *
+job_new (CwMaker *maker, JobKind kind)
+{
+  Job *job = g_new0 (Job, 1);
+
+  atomic_init (&job->n_refs, 1);
+  atomic_init (&job->phase, QUEUED);
+  atomic_init (&job->cancel, false);
+  job->kind = kind;
+  job->maker = maker;
+  return job;
+}
+
+/* ---- facts ----------------------------------------------------------------------------------------------------------- */
+
+CwModelFacts *
+cw_model_facts_new (const cw_model_info *info)
+{
+  CwModelFacts *facts = g_new0 (CwModelFacts, 1);
+
+  facts->folder = g_strdup (info->folder);
+  facts->name = g_strdup (info->name);
+  facts->info = *info;
+  facts->info.folder = facts->folder;
+  facts->info.name = facts->name;
+  facts->info.family = g_intern_string (info->family);
+  return facts;
+}
+
+void
+cw_model_facts_free (CwModelFacts *facts)
+{
+  if (!facts)
+    return;
+  g_free (facts->folder);
+  g_free (facts->name);
+  g_free (facts);
+}
+
+/* ---- the engine's thread --------------------------------------------------------------------------------------------- */
+
+static void
+say_engine (CwMaker *maker, const char *failure)
+{
+  g_mutex_lock (&maker->lock);
+  g_free (maker->engine_line);
+  maker->engine_line = failure ? g_strdup (failure)
+                               : g_strdup_printf ("%s, %s, %u threads", cw_engine_get_backend (maker->engine),
+                                                  cw_engine_get_kernels (maker->engine), cw_engine_get_n_threads (maker->engine));
+  g_mutex_unlock (&maker->lock);
+}
+
+/* Makes @folder's model the loaded one. */
+static gboolean
+need_model (CwMaker *maker, const char *folder, GError **error)
+{
+  cw_error problem = { 0 };
+
+  if (maker->model && strcmp (maker->model_folder, folder) == 0)
+    return TRUE;
+  g_clear_pointer (&maker->model, cw_model_free);
+  g_clear_pointer (&maker->model_folder, g_free);
+  if (!maker->engine) {
+    maker->engine = cw_engine_new (NULL, &problem);
+    say_engine (maker, maker->engine ? NULL : problem.message);
+  }
+  if (!maker->engine || !(maker->model = cw_model_load (maker->engine, folder, &problem))) {
+    cw_take_error (error, &problem);
+    return FALSE;
+  }
+  maker->model_folder = g_strdup (folder);
+  return TRUE;
+}
+
+static gboolean
+tell_grown (gpointer data)
+{
+  Job *job = data;
+
+  for (guint i = 0; i < job->clips->len; i++)
+    if (!cw_clip_is_finished (g_ptr_array_index (job->clips, i)))
+      cw_clip_emit_grew (g_ptr_array_index (job->clips, i));
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+tell_started (gpointer data)
+{
+  Job *job = data;
+
+  for (guint i = 0; i < job->clips->len; i++)
+    cw_clip_set_state (g_ptr_array_index (job->clips, i), CW_CLIP_MAKING, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean
+tell_done (gpointer data)
+{
+  Job *job = data;
+
+  if (job->kind == JOB_LOAD) {
+    if (job->facts)
+      g_task_return_pointer (job->task, g_steal_pointer (&job->facts), (GDestroyNotify) cw_model_facts_free);
+    else
+      g_task_return_error (job->task, g_steal_pointer (&job->error));
+  } else {
+    for (guint i = 0; i < job->clips->len; i++) {
+      CwClip *clip = g_ptr_array_index (job->clips, i);
+
+      if (!cw_clip_is_finished (clip))
+        cw_clip_set_state (clip, job->state, job->error ? job->error->message : NULL);
+    }
+    g_ptr_array_remove (job->maker->making, job);
+  }
+  return G_SOURCE_REMOVE;
+}
+
+/* The order of these sources is the order of the calls: all have one priority. */
+static void
+on_main_thread (Job *job, GSourceFunc function)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, function, job_ref (job), (GDestroyNotify) job_unref);
+}
+
+static void
+take_block (const cw_block *block, void *user)
+{
+  Job *job = user;
+
+  cw_clip_append (g_ptr_array_index (job->clips, block->take - job->recipe->take), block->samples, block->n_samples);
+}
+
+static void
+take_progress (const cw_progress *progress, void *user)
+{
+  Job         *job = user;
+  const gint64 now = g_get_monotonic_time ();
+
+  for (guint i = 0; i < job->clips->len; i++)
+    cw_clip_set_remaining (g_ptr_array_index (job->clips, i), progress->remaining_s);
+  if (now - job->grown_at < GROW_INTERVAL_US)
+    return;
+  job->grown_at = now;
+  on_main_thread (job, tell_grown);
+}
+
+static void
+run_make (CwMaker *maker, Job *job)
+{
+  const cw_sink sink = { take_block, take_progress, &job->cancel, job };
+  cw_error      problem = { 0 };
+  cw_request    request;
+  int           expected = QUEUED;
+
+  if (!atomic_compare_exchange_strong (&job->phase, &expected, RUNNING))
+    return; /* withdrawn; the main thread has said so */
+  on_main_thread (job, tell_started);
+  cw_recipe_to_request (job->recipe, &request);
+  request.n_takes = job->clips->len;
+  if (!need_model (maker, job->folder, &job->error))
+    job->state = CW_CLIP_FAILED;
+  else if (cw_generate (maker->model, &request, &sink, NULL, &problem) == CW_OK)
+    job->state = CW_CLIP_DONE;
+  else if (problem.code == CW_ERROR_CANCELLED)
+    job->state = CW_CLIP_STOPPED;
+  else {
+    job->state = CW_CLIP_FAILED;
+    cw_take_error (&job->error, &problem);
+  }
+  on_main_thread (job, tell_done);
+}
+
+static gpointer
+work (gpointer data)
+{
+  CwMaker *maker = data;
+  gboolean quit = FALSE;
+
+  while (!quit) {
+    Job *job = g_async_queue_pop (maker->queue);
+
+    if (job->kind == JOB_LOAD) {
+      if (need_model (maker, job->folder, &job->error))
+        job->facts = cw_model_facts_new (cw_model_get_info (maker->model));
+      on_main_thread (job, tell_done);
+    } else if (job->kind == JOB_MAKE) {
+      run_make (maker, job);
+    } else {
+      quit = TRUE;
+    }
+    job_unref (job);
+  }
+  g_clear_pointer (&maker->model, cw_model_free);
+  g_clear_pointer (&maker->engine, cw_engine_free);
+  return NULL;
+}
+
+/* ---- main thread ----------------------------------------------------------------------------------------------------- */
+
+static void
+cw_maker_init (CwMaker *maker)
+{
+  g_mutex_init (&maker->lock);
+  maker->queue = g_async_queue_new_full ((GDestroyNotify) job_unref);
+  maker->making = g_ptr_array_new_with_free_func ((GDestroyNotify) job_unref);
+  maker->thread = g_thread_new ("engine", work, maker);
+}
+
+static void
+cw_maker_dispose (GObject *object)
+{
+  cw_maker_shut_down (CW_MAKER (object));
+  G_OBJECT_CLASS (cw_maker_parent_class)->dispose (object);
+}
+
+static void
+cw_maker_finalize (GObject *object)
+{
+  CwMaker *maker = CW_MAKER (object);
+
+  g_async_queue_unref (maker->queue);
+  g_ptr_array_unref (maker->making);
+  g_free (maker->model_folder);
+  g_free (maker->engine_line);
+  g_mutex_clear (&maker->lock);
+  G_OBJECT_CLASS (cw_maker_parent_class)->finalize (object);
+}
+
+static void
+cw_maker_class_init (CwMakerClass *class)
+{
+  G_OBJECT_CLASS (class)->dispose = cw_maker_dispose;
+  G_OBJECT_CLASS (class)->finalize = cw_maker_finalize;
+}
+
+CwMaker *
+cw_maker_new (void)
+{
+  return g_object_new (CW_TYPE_MAKER, NULL);
+}
+
+void
+cw_maker_load_async (CwMaker *maker, const char *folder, GAsyncReadyCallback done, gpointer data)
+{
+  Job *job;
+
+  g_return_if_fail (CW_IS_MAKER (maker) && maker->thread && folder);
+  job = job_new (maker, JOB_LOAD);
+  job->folder = g_strdup (folder);
+  job->task = g_task_new (maker, NULL, done, data);
+  g_async_queue_push (maker->queue, job);
+}
+
+CwModelFacts *
+cw_maker_load_finish (CwMaker *maker, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, maker), NULL);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+GPtrArray *
+cw_maker_make (CwMaker *maker, const CwModelFacts *facts, const CwRecipe *recipe, guint n_takes, GError **error)
+{
+  g_autoptr (GPtrArray) clips = g_ptr_array_new_with_free_func (g_object_unref);
+  cw_error   problem = { 0 };
+  cw_request request;
+  Job       *job;
+
+  g_return_val_if_fail (CW_IS_MAKER (maker) && maker->thread && facts && recipe, NULL);
+  cw_recipe_to_request (recipe, &request);
+  request.n_takes = n_takes;
+  if (cw_request_check (&request, &facts->info, &problem) != CW_OK) {
+    cw_take_error (error, &problem);
+    return NULL;
+  }
+  for (guint take = 0; take < n_takes; take++) {
+    g_autoptr (CwRecipe) own = cw_recipe_copy (recipe);
+    CwClip *clip;
+
+    own->take = recipe->take + take;
+    if (!own->model_hash)
+      own->model_hash = g_strdup (facts->info.hash);
+    clip = cw_clip_new (own, facts->info.rate_hz, facts->info.n_channels, cw_request_n_samples (&request, &facts->info), error);
+    if (!clip)
+      return NULL;
+    g_ptr_array_add (clips, clip);
+  }
+  job = job_new (maker, JOB_MAKE);
+  job->folder = g_strdup (facts->folder);
+  job->recipe = cw_recipe_copy (recipe);
+  job->clips = g_ptr_array_ref (clips);
+  g_ptr_array_add (maker->making, job_ref (job));
+  g_async_queue_push (maker->queue, job);
+  return g_steal_pointer (&clips);
+}
+
+static void
+stop_job (CwMaker *maker, Job *job)
+{
+  int expected = QUEUED;
+
+  atomic_store (&job->cancel, true);
+  if (!atomic_compare_exchange_strong (&job->phase, &expected, WITHDRAWN))
+    return; /* runs: the engine sees the flag before its next step */
+  for (guint i = 0; i < job->clips->len; i++)
+    cw_clip_set_state (g_ptr_array_index (job->clips, i), CW_CLIP_STOPPED, NULL);
+  g_ptr_array_remove (maker->making, job);
+}
+
+void
+cw_maker_stop (CwMaker *maker, CwClip *clip)
+{
+  g_return_if_fail (CW_IS_MAKER (maker));
+  for (guint i = 0; i < maker->making->len; i++) {
+    Job *job = g_ptr_array_index (maker->making, i);
+
+    if (g_ptr_array_find (job->clips, clip, NULL)) {
+      stop_job (maker, job);
+      return;
+    }
+  }
+}
+
+void
+cw_maker_shut_down (CwMaker *maker)
+{
+  if (!maker->thread)
+    return;
+  for (guint i = maker->making->len; i-- > 0; )
+    stop_job (maker, g_ptr_array_index (maker->making, i));
+  g_async_queue_push (maker->queue, job_new (maker, JOB_QUIT));
+  g_thread_join (g_steal_pointer (&maker->thread));
+}
+
+const char *
+cw_maker_get_engine_line (CwMaker *maker)
+{
+  const char *line;
+
+  g_mutex_lock (&maker->lock);
+  line = g_intern_string (maker->engine_line);
+  g_mutex_unlock (&maker->lock);
+  return line;
+}
