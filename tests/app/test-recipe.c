@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test-recipe.c: a recipe through JSON and back, and the file names that prompts become.
+ */
+#include "recipe.h"
+
+#include <string.h>
+
+static void
+test_json (void)
+{
+  const CwRecipe recipe = {
+    .prompt = (char *) "a “quoted” prompt\nwith two lines \\ and more ünïcode", .model_name = (char *) "m", .model_hash = (char *) "ab",
+    .licence = (char *) "mit", .duration_s = 3.5, .seed = G_MAXUINT64, .take = 3, .guidance = 2.5f, .temperature = 0.9f, .top_p = 0.3f,
+    .top_k = 17,
+  };
+  g_autofree char     *text = cw_recipe_to_json (&recipe);
+  g_autoptr (CwRecipe) back = cw_recipe_from_json (text);
+
+  g_assert_nonnull (strstr (text, "\"ai_generated\":true"));
+  g_assert_nonnull (back);
+  g_assert_cmpstr (back->prompt, ==, recipe.prompt);
+  g_assert_cmpstr (back->model_name, ==, "m");
+  g_assert_cmpstr (back->model_hash, ==, "ab");
+  g_assert_cmpstr (back->licence, ==, "mit");
+  g_assert_cmpfloat (back->duration_s, ==, 3.5);
+  g_assert_cmpuint (back->seed, ==, G_MAXUINT64);
+  g_assert_cmpuint (back->take, ==, 3);
+  g_assert_cmpfloat (back->guidance, ==, 2.5f);
+  g_assert_cmpfloat (back->temperature, ==, 0.9f);
+  g_assert_cmpfloat (back->top_p, ==, 0.3f);
+  g_assert_cmpint (back->top_k, ==, 17);
+}
+
+static void
+test_not_ours (void)
+{
+  const char *const texts[] = { "", "hello", "{}", "[1]", "{\"program\":\"Other\"}", "{\"program\":1}", "{\"program\":\"Clipwright\"" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_assert_null (cw_recipe_from_json (texts[i]));
+}
+
+static void
+test_wrong_types (void)
+{
+  g_autoptr (CwRecipe) recipe =
+    cw_recipe_from_json ("{\"program\":\"Clipwright\",\"prompt\":7,\"seed\":-4,\"top_k\":1e300,\"guidance\":\"x\",\"take\":[]}");
+
+  g_assert_nonnull (recipe);
+  g_assert_cmpstr (recipe->prompt, ==, "");
+  g_assert_cmpuint (recipe->seed, ==, 0);
+  g_assert_cmpint (recipe->top_k, ==, 1000000);
+}
+
+static void
+test_file_names (void)
+{
+  static const struct {
+    const char *prompt, *name;
+  } cases[] = {
+    { "slow blues guitar, vinyl crackle", "slow-blues-guitar-vinyl-crackle" },
+    { "  ../../etc/passwd", "etc-passwd" },
+    { "Flöte im Regen", "Flöte-im-Regen" },
+    { "…!?", "clip" },
+    { "", "clip" },
+    { "bird's song", "birds-song" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    const CwRecipe   recipe = { .prompt = (char *) cases[i].prompt };
+    g_autofree char *name = cw_recipe_to_file_name (&recipe);
+
+    g_assert_cmpstr (name, ==, cases[i].name);
+  }
+}
+
+static void
+test_long_file_name (void)
+{
+  g_autofree char *prompt = g_strnfill (10000, 'a');
+  const CwRecipe   recipe = { .prompt = prompt };
+  g_autofree char *name = cw_recipe_to_file_name (&recipe);
+
+  g_assert_cmpuint (strlen (name), <=, 60);
+  g_assert_cmpuint (strlen (name), >, 30);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/recipe/json", test_json);
+  g_test_add_func ("/recipe/not-ours", test_not_ours);
+  g_test_add_func ("/recipe/wrong-types", test_wrong_types);
+  g_test_add_func ("/recipe/file-names", test_file_names);
+  g_test_add_func ("/recipe/long-file-name", test_long_file_name);
+  return g_test_run ();
+}

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: MIT
+"""From keys to the ear: the window under Xvfb, playing into a null sink of PulseAudio at the clip's own rate.
+
+A prompt is typed, the clip is made and played, then exported by keys; what the sink's monitor heard is compared with the file,
+sample by sample. Then rename, delete, undo and quit; and once more without any sound server.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import wave
+
+import numpy as np
+
+PROGRAM = os.path.abspath(sys.argv[1])
+RATE_HZ = 16000  # of the starter model: the sink takes it as it is
+SLOW = 4 if "asan" in PROGRAM else 1
+
+
+def wait_for(what, condition, seconds):
+    until = time.time() + seconds * SLOW
+    while time.time() < until:
+        if condition():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not come to pass in {seconds * SLOW} s")
+
+
+class Stage:
+    """A display, and with_sound a sound server, with a window on it."""
+
+    def __init__(self, with_sound):
+        self.folder = tempfile.mkdtemp()
+        self.processes = []
+        socket = f"{self.folder}/pulse.sock"
+        read, write = os.pipe()
+        self.start(["Xvfb", "-displayfd", str(write), "-screen", "0", "1280x800x24", "-nolisten", "tcp"], pass_fds=[write])
+        display = os.read(read, 16).decode().strip()
+        self.env = dict(os.environ, DISPLAY=f":{display}", GDK_BACKEND="x11", GSK_RENDERER="cairo", HOME=self.folder, LC_ALL="C.UTF-8",
+                        XDG_RUNTIME_DIR=self.folder, PULSE_SERVER=f"unix:{socket}", GSETTINGS_BACKEND="memory", GTK_USE_PORTAL="0")
+        for name in ("WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+            self.env.pop(name, None)
+        if with_sound:
+            open(f"{self.folder}/.asoundrc", "w").write("pcm.!default { type pulse }\nctl.!default { type pulse }\n")
+            self.start(["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
+                        "-L", f"module-native-protocol-unix auth-anonymous=1 socket={socket}",
+                        "-L", f"module-null-sink sink_name=out rate={RATE_HZ} channels=2 format=float32le"], env=self.env)
+            wait_for("the sound server", lambda: os.path.exists(socket), 10)
+            time.sleep(0.5)
+            self.capture = f"{self.folder}/heard.raw"
+            self.start(["parec", "-d", "out.monitor", "--format=float32le", f"--rate={RATE_HZ}", "--channels=2"], env=self.env,
+                       stdout=open(self.capture, "wb"))
+        self.log = open(f"{self.folder}/log", "wb")
+        self.window = self.start([PROGRAM], env=self.env, stdout=self.log, stderr=self.log, cwd=self.folder)
+        wait_for("the window", lambda: self.xdotool("search", "--name", "^Clipwright$").strip(), 20)
+        time.sleep(1.5 * SLOW)
+
+    def start(self, command, **options):
+        options.setdefault("stdout", subprocess.DEVNULL)
+        options.setdefault("stderr", subprocess.DEVNULL)
+        self.processes.append(subprocess.Popen(command, **options))
+        return self.processes[-1]
+
+    def xdotool(self, *arguments):
+        return subprocess.run(["xdotool", *arguments], env=self.env, capture_output=True, text=True).stdout
+
+    def key(self, *names):
+        self.xdotool("key", "--delay", "60", *names)
+        time.sleep(0.3 * SLOW)
+
+    def type(self, text):
+        self.xdotool("type", "--delay", "15", text)
+        time.sleep(0.3 * SLOW)
+
+    def colours(self):
+        picture = subprocess.run(["import", "-window", "root", "-depth", "8", "rgb:-"], env=self.env, capture_output=True).stdout
+        return np.frombuffer(picture, np.uint8).reshape(800, 1280, 3)
+
+    def wave_pixels(self):
+        """How many pixels of the wave's place are blue."""
+        area = self.colours()[90:470, 20:800].astype(int)
+        return int(((area[..., 2] > 150) & (area[..., 0] < 90)).sum())
+
+    def heard(self):
+        return np.fromfile(self.capture, "<f4", count=os.path.getsize(self.capture) // 8 * 2).reshape(-1, 2)
+
+    def loud(self):
+        sound = self.heard()
+        return len(sound) and np.abs(sound).max() > 1e-4
+
+    def export(self, path):
+        self.key("ctrl+e")
+        time.sleep(1.0 * SLOW)
+        self.key("ctrl+a")
+        self.type(path)
+        self.key("Return")
+        wait_for(path, lambda: os.path.exists(path), 10)
+
+    def quit(self):
+        self.key("ctrl+q")
+        try:
+            code = self.window.wait(timeout=20 * SLOW)
+        except subprocess.TimeoutExpired:
+            raise AssertionError("the window did not close")
+        assert code == 0, f"exit {code}"
+
+    def close(self, failed):
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                try:
+                    process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        log = open(f"{self.folder}/log").read()
+        if failed:
+            print(log)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return log
+
+
+def read_wav(path):
+    with wave.open(path) as file:
+        assert (file.getframerate(), file.getsampwidth()) == (RATE_HZ, 3), "24-bit WAV at the model's rate"
+        data = np.frombuffer(file.readframes(file.getnframes()), np.uint8).reshape(-1, 3).astype(np.int32)
+    return (((data[:, 2] << 24 | data[:, 1] << 16 | data[:, 0] << 8) >> 8) / 8388608.0).astype(np.float64)
+
+
+def compare(heard, exported):
+    """The place of the exported sound in what was heard, where its loudest stretch fits best; then all of it must be equal."""
+    middle = min(max(int(np.abs(exported).argmax()), 200), len(exported) - 200)
+    piece = exported[middle - 200:middle + 200]
+    match = np.correlate(heard[:, 0], piece, "valid")
+    start = int(match.argmax()) - (middle - 200)
+    assert start >= 0 and start + len(exported) <= len(heard), f"the clip was not heard whole: {start}, {len(exported)} of {len(heard)}"
+    for channel in range(2):
+        error = np.abs(heard[start:start + len(exported), channel] - exported).max()
+        assert error < 2.0 ** -22, f"what was heard differs from the file by {error}"
+
+
+def with_sound():
+    stage = Stage(True)
+    failed = True
+    try:
+        empty = stage.wave_pixels()
+        stage.type("rock drums")
+        stage.key("Return")
+        wait_for("the first sound", stage.loud, 15)
+        wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 10)
+        time.sleep(5.5 + SLOW)
+        path = f"{stage.folder}/out.wav"
+        stage.export(path)
+        compare(stage.heard(), read_wav(path))
+        report = json.load(open(f"{stage.folder}/.local/state/clipwright/playback.json"))
+        assert report["underruns"] == 0 or SLOW > 1, report
+        # delete and bring back: the wave goes and comes
+        shown = stage.wave_pixels()
+        stage.key("Tab", "Tab", "Tab")  # out of the prompt, where Delete deletes letters
+        stage.key("Delete")
+        wait_for("the empty page", lambda: stage.wave_pixels() < shown / 2, 5)
+        stage.key("ctrl+z")
+        wait_for("the clip that was brought back", lambda: stage.wave_pixels() > shown / 2, 5)
+        stage.quit()
+        failed = False
+    finally:
+        log = stage.close(failed)
+    assert "CRITICAL" not in log, log
+
+
+def without_sound():
+    stage = Stage(False)
+    failed = True
+    try:
+        empty = stage.wave_pixels()
+        stage.type("heavy rain")
+        stage.key("Return")
+        wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 20)
+        time.sleep(2.0 * SLOW)
+        stage.export(f"{stage.folder}/silent.wav")
+        assert np.abs(read_wav(f"{stage.folder}/silent.wav")).max() > 0.01
+        stage.quit()
+        failed = False
+    finally:
+        log = stage.close(failed)
+    assert "CRITICAL" not in log, log
+
+
+with_sound()
+without_sound()
+print("the window works")
