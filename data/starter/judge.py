@@ -69,7 +69,7 @@ def agreement(listener, mels, kinds):
 
 
 def run(program, *arguments):
-    subprocess.run([program, *arguments, "--quiet"], check=True)
+    subprocess.run([program, arguments[0], "--quiet", *arguments[1:]], check=True)
 
 
 def through_codec(program, model, clips, folder):

@@ -131,11 +131,12 @@ def read_wav(path):
 
 
 def compare(heard, exported):
-    """The place of the exported sound in what was heard, where its loudest stretch fits best; then all of it must be equal."""
+    """The place of the exported sound in what was heard, where the stretch around its peak fits best; then all of it must be equal."""
     middle = min(max(int(np.abs(exported).argmax()), 200), len(exported) - 200)
     piece = exported[middle - 200:middle + 200]
-    match = np.correlate(heard[:, 0], piece, "valid")
-    start = int(match.argmax()) - (middle - 200)
+    # squared distance at each place, but for the piece's own energy
+    distance = np.convolve(heard[:, 0] ** 2, np.ones(len(piece)), "valid") - 2.0 * np.correlate(heard[:, 0], piece, "valid")
+    start = int(distance.argmin()) - (middle - 200)
     assert start >= 0 and start + len(exported) <= len(heard), f"the clip was not heard whole: {start}, {len(exported)} of {len(heard)}"
     for channel in range(2):
         error = np.abs(heard[start:start + len(exported), channel] - exported).max()
@@ -154,7 +155,7 @@ def with_sound():
         time.sleep(5.5 + SLOW)
         path = f"{stage.folder}/out.wav"
         stage.export(path)
-        compare(stage.heard(), read_wav(path))
+        compare(stage.heard().astype(np.float64), read_wav(path))
         report = json.load(open(f"{stage.folder}/.local/state/clipwright/playback.json"))
         assert report["underruns"] == 0 or SLOW > 1, report
         # delete and bring back: the wave goes and comes
