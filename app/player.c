@@ -25,6 +25,7 @@
 #define IDLE_PAUSE_S      5.0  /* a pause longer than this gives the device back */
 #define WAIT_SLACK_S      0.6  /* a block of the engine, 0.5 s, comes when all of it is made; and a little of the estimate */
 #define WAIT_FACTOR       1.05
+#define DRAIN_SLACK_S     0.15 /* beyond the latency that the device names */
 #define FEED_FRAMES       1024
 #define MIN_RATE_HZ       8000
 
@@ -124,7 +125,7 @@ typedef struct {
   gsize          n_pending, pending_at, pending_room;
   guint          epoch;
   gboolean       started;    /* what is fed since the epoch began is being heard */
-  gint64         paused_at, opened_at; /* monotonic µs */
+  gint64         paused_at, opened_at, emptied_at; /* monotonic µs; 0: not so */
   double         played_s;
 } Feeder;
 
@@ -291,6 +292,7 @@ begin_feed (Feeder *feeder, double start_s)
   atomic_store (&tap->expecting, false);
   drop_feed (feeder);
   feeder->started = FALSE;
+  feeder->emptied_at = 0;
   feeder->at = MIN ((gsize) llround (start_s * clip_rate_hz), cw_clip_get_n_samples_total (feeder->clip));
   if (feeder->stream_rate_hz != clip_rate_hz) {
     const soxr_quality_spec_t quality = soxr_quality_spec (SOXR_HQ, 0);
@@ -381,13 +383,18 @@ feed (Feeder *feeder)
   return whole;
 }
 
-/* The device is let play what it holds. */
+/* The ring is empty, but the device still holds what it took: it is given silence until that was heard. Draining is not
+ * left to Pa_StopStream, which drops the last tenths of a second where ALSA plays into PulseAudio. */
 static void
 end_of_clip (Feeder *feeder)
 {
-  CwPlayer *player = feeder->player;
+  CwPlayer    *player = feeder->player;
+  const gint64 now = g_get_monotonic_time ();
 
-  Pa_StopStream (feeder->stream);
+  if (!feeder->emptied_at)
+    feeder->emptied_at = now;
+  if ((double) (now - feeder->emptied_at) < (player->latency_s + DRAIN_SLACK_S) * G_USEC_PER_SEC)
+    return;
   close_stream (feeder);
   g_mutex_lock (&player->lock);
   if (player->epoch == feeder->epoch) {

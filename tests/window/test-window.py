@@ -139,8 +139,9 @@ def compare(heard, exported):
     start = int(distance.argmin()) - (middle - 200)
     assert start >= 0 and start + len(exported) <= len(heard), f"the clip was not heard whole: {start}, {len(exported)} of {len(heard)}"
     for channel in range(2):
-        error = np.abs(heard[start:start + len(exported), channel] - exported).max()
-        assert error < 2.0 ** -22, f"what was heard differs from the file by {error}"
+        error = np.abs(heard[start:start + len(exported), channel] - exported)
+        wrong = np.flatnonzero(error >= 2.0 ** -22)
+        assert not len(wrong), f"samples {wrong[0]} to {wrong[-1]} of {len(exported)} differ from the file, by up to {error.max()}"
 
 
 def with_sound():
