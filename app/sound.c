@@ -56,7 +56,7 @@ cw_sound_begin (GError **error)
   device->name = g_utf8_make_valid (info->name, -1);
   device->n_channels = info->maxOutputChannels == 1 ? 1 : 2;
   device->rate_hz = info->defaultSampleRate;
-  device->latency_s = MAX (info->defaultHighOutputLatency, 0.1);
+  device->latency_s = MAX (info->defaultHighOutputLatency, 0.05);
   return device;
 }
 
