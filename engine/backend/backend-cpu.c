@@ -14,6 +14,8 @@
 
 #define LINEAR_ROWS 16   /* a piece of a linear layer: a multiple of every twin's tile */
 #define LINEAR_COLS 16
+#define LINEAR_PIECES 4  /* a thread, at least, of a layer with rows enough */
+#define COLUMNS     64   /* quantised inputs at a time */
 #define CONV_COLUMNS 240 /* a piece of a convolution's frames: likewise */
 
 /* ---- linear ------------------------------------------------------------------------------------------------- */
@@ -27,22 +29,27 @@ typedef struct {
   const cw_linear *layer;
   cw_activation    activation;
   const float     *addend, *gate;
+  float            scales[COLUMNS]; /* of be->columns */
 } linear_job;
 
-static float
-activate (float x, cw_activation activation)
+static void
+activate (const cw_kernels *kernels, float *x, size_t n, cw_activation activation)
 {
   switch (activation) {
   case CW_ACTIVATION_RELU:
-    return x > 0.0f ? x : 0.0f;
+    for (size_t i = 0; i < n; i++)
+      x[i] = x[i] > 0.0f ? x[i] : 0.0f;
+    break;
   case CW_ACTIVATION_GELU:
-    return 0.5f * x * (1.0f + erff (x * 0.70710678118654752440f));
+    kernels->gelu (x, n);
+    break;
   case CW_ACTIVATION_GELU_TANH:
-    return 0.5f * x * (1.0f + tanhf (0.79788456080286535588f * (x + 0.044715f * x * x * x)));
+    for (size_t i = 0; i < n; i++)
+      x[i] = 0.5f * x[i] * (1.0f + tanhf (0.79788456080286535588f * (x[i] + 0.044715f * x[i] * x[i] * x[i])));
+    break;
   case CW_ACTIVATION_NONE:
     break;
   }
-  return x;
 }
 
 static cw_dot_rows_fn
@@ -53,20 +60,44 @@ dot_rows (const cw_kernels *kernels, cw_dtype dtype)
 
 /* Bias, activation, gate and addend of the sums of @rows rows from @m on, for column @j. */
 static void
-linear_finish (const linear_job *job, const float *sums, size_t j, size_t m, size_t rows)
+linear_finish (const linear_job *job, float *sums, size_t j, size_t m, size_t rows)
 {
-  for (size_t i = 0; i < rows; i++) {
-    const size_t at = j * job->ld_y + m + i;
-    float        value = sums[i];
+  const size_t at = j * job->ld_y + m;
 
-    if (job->layer->bias)
-      value += job->layer->bias[m + i];
-    value = activate (value, job->activation);
-    if (job->gate)
-      value *= job->gate[at];
-    if (job->addend)
-      value += job->addend[at];
-    job->y[at] = value;
+  if (job->layer->bias)
+    for (size_t i = 0; i < rows; i++)
+      sums[i] += job->layer->bias[m + i];
+  activate (job->be->kernels, sums, rows, job->activation);
+  if (job->gate)
+    for (size_t i = 0; i < rows; i++)
+      sums[i] *= job->gate[at + i];
+  if (job->addend)
+    for (size_t i = 0; i < rows; i++)
+      sums[i] += job->addend[at + i];
+  memcpy (job->y + at, sums, rows * sizeof *sums);
+}
+
+/* Rows m … m + rows - 1 times columns j … j + cols - 1, whatever the weights are stored as. */
+static void
+linear_products (const linear_job *job, float *sums, size_t m, size_t rows, size_t j, size_t cols)
+{
+  const cw_kernels *kernels = job->be->kernels;
+  const cw_tensor  *w = &job->layer->w;
+  const size_t      n_in = w->dims[1], n_padded = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD, ld = job->be->column_size;
+
+  switch (w->dtype) {
+  case CW_I8:
+    kernels->dot_q8 (sums, LINEAR_ROWS, job->be->columns + j * ld, ld, job->scales + j, cols,
+                     (const int8_t *) w->data + m * n_padded, job->layer->scales + m, rows, n_padded);
+    break;
+  case CW_U8:
+    kernels->dot_q4 (sums, LINEAR_ROWS, job->be->columns + j * ld, ld, job->scales + j, cols,
+                     (const uint8_t *) w->data + m * n_padded / 2, job->layer->groups + m * n_padded / CW_Q4_GROUP,
+                     job->layer->scales + m, rows, n_padded);
+    break;
+  default:
+    dot_rows (kernels, w->dtype) (sums, LINEAR_ROWS, job->x + j * job->ld_x, job->ld_x, cols,
+                                  (const char *) w->data + m * n_in * cw_dtype_size (w->dtype), rows, n_in);
   }
 }
 
@@ -74,9 +105,6 @@ static void
 linear_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
   const linear_job *job = arg;
-  const cw_tensor  *w = &job->layer->w;
-  const size_t      n_in = w->dims[1], row_bytes = n_in * cw_dtype_size (w->dtype);
-  cw_dot_rows_fn    dot = dot_rows (job->be->kernels, w->dtype);
 
   (void) thread;
   for (size_t m = begin; m < end; m += LINEAR_ROWS) {
@@ -86,8 +114,7 @@ linear_task (void *arg, size_t begin, size_t end, unsigned thread)
       const size_t cols = job->n - j < LINEAR_COLS ? job->n - j : LINEAR_COLS;
       float        sums[LINEAR_COLS][LINEAR_ROWS];
 
-      dot (sums[0], LINEAR_ROWS, job->x + j * job->ld_x, job->ld_x, cols, (const char *) w->data + m * row_bytes, rows,
-           n_in);
+      linear_products (job, sums[0], m, rows, j, cols);
       for (size_t i = 0; i < cols; i++)
         linear_finish (job, sums[i], j + i, m, rows);
     }
@@ -95,12 +122,45 @@ linear_task (void *arg, size_t begin, size_t end, unsigned thread)
 }
 
 static void
+quantise_task (void *arg, size_t begin, size_t end, unsigned thread)
+{
+  linear_job *job = arg;
+
+  (void) thread;
+  for (size_t j = begin; j < end; j++)
+    job->scales[j] = job->be->kernels->quantise (job->be->columns + j * job->be->column_size, job->x + j * job->ld_x,
+                                                 job->layer->w.dims[1]);
+}
+
+/* Rows go out in pieces that leave each thread a few, so that a slower one holds the others up by little. */
+static void
+linear_rows (linear_job *job)
+{
+  const size_t n_rows = job->layer->w.dims[0], share = n_rows / (cw_pool_n_threads (job->be->pool) * LINEAR_PIECES);
+
+  cw_pool_run (job->be->pool, n_rows, share < LINEAR_ROWS ? LINEAR_ROWS : share / LINEAR_ROWS * LINEAR_ROWS, linear_task, job);
+}
+
+static void
 linear (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t n, const cw_linear *layer,
         cw_activation activation, const float *addend, const float *gate)
 {
-  linear_job job = { be, y, ld_y, x, ld_x, n, layer, activation, addend, gate };
+  linear_job job = { .be = be, .y = y, .ld_y = ld_y, .x = x, .ld_x = ld_x, .n = n, .layer = layer,
+                     .activation = activation, .addend = addend, .gate = gate };
 
-  cw_pool_run (be->pool, layer->w.dims[0], LINEAR_ROWS, linear_task, &job);
+  if (layer->w.dtype != CW_I8 && layer->w.dtype != CW_U8) {
+    linear_rows (&job);
+    return;
+  }
+  for (size_t j = 0; j < n; j += COLUMNS) {
+    job.n = n - j < COLUMNS ? n - j : COLUMNS;
+    job.x = x + j * ld_x;
+    job.y = y + j * ld_y;
+    job.addend = addend ? addend + j * ld_y : NULL;
+    job.gate = gate ? gate + j * ld_y : NULL;
+    cw_pool_run (be->pool, job.n, 4, quantise_task, &job);
+    linear_rows (&job);
+  }
 }
 
 /* ---- norms and embeddings: small, done by the caller's thread -------------------------------------------------- */
@@ -108,36 +168,21 @@ linear (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size
 static void
 layer_norm (cw_backend *be, float *y, const float *x, size_t n, size_t c, const cw_norm *norm)
 {
-  (void) be;
-  for (size_t j = 0; j < n; j++, x += c, y += c) {
-    double sum = 0.0, squares = 0.0;
-    float  mean, scale;
-
-    for (size_t i = 0; i < c; i++)
-      sum += x[i];
-    for (size_t i = 0; i < c; i++)
-      squares += (x[i] - sum / (double) c) * (x[i] - sum / (double) c);
-    mean = (float) (sum / (double) c);
-    scale = (float) (1.0 / sqrt (squares / (double) c + norm->eps));
-    for (size_t i = 0; i < c; i++)
-      y[i] = (x[i] - mean) * scale * norm->gamma[i] + (norm->beta ? norm->beta[i] : 0.0f);
-  }
+  for (size_t j = 0; j < n; j++)
+    be->kernels->layer_norm (y + j * c, x + j * c, c, norm->gamma, norm->beta, norm->eps);
 }
 
 static void
 rms_norm (cw_backend *be, float *y, const float *x, size_t n, size_t c, const cw_norm *norm)
 {
-  (void) be;
-  for (size_t j = 0; j < n; j++, x += c, y += c) {
-    double squares = 0.0;
-    float  scale;
+  for (size_t j = 0; j < n; j++)
+    be->kernels->rms_norm (y + j * c, x + j * c, c, norm->gamma, norm->eps);
+}
 
-    for (size_t i = 0; i < c; i++)
-      squares += (double) x[i] * x[i];
-    scale = (float) (1.0 / sqrt (squares / (double) c + norm->eps));
-    for (size_t i = 0; i < c; i++)
-      y[i] = norm->gamma[i] * (x[i] * scale);
-  }
+static void
+narrow (cw_backend *be, uint16_t *y, const float *x, size_t n)
+{
+  be->kernels->narrow (y, x, n);
 }
 
 static void
@@ -168,10 +213,12 @@ attention_task (void *arg, size_t begin, size_t end, unsigned thread)
   for (size_t task = begin; task < end; task++) {
     const size_t      query = task / a->n_heads, head = task % a->n_heads, at = query * a->ld + head * a->d;
     const cw_context *context = &a->contexts[query];
+    const size_t      first = head * a->head_stride * cw_dtype_size (a->cache); /* byte */
+    cw_attend_fn      attend = a->cache == CW_F16 ? job->be->kernels->attend_f16 : job->be->kernels->attend_f32;
 
-    job->be->kernels->attend (a->y + at, a->q + at, context->k + head * a->head_stride, a->key_stride,
-                              context->v + head * a->head_stride, a->key_stride, context->n_keys, a->d, a->scale,
-                              context->bias ? context->bias + head * a->bias_head_stride : NULL, scores);
+    attend (a->y + at, a->q + at, (const char *) context->k + first, a->key_stride, (const char *) context->v + first,
+            a->key_stride, context->n_keys, a->d, a->scale, context->bias ? context->bias + head * a->bias_head_stride : NULL,
+            scores);
   }
 }
 
@@ -198,6 +245,24 @@ cw_backend_reserve (cw_backend *be, size_t n_keys, cw_error *error)
   }
   be->scratch = scratch;
   be->scratch_floats = n;
+  return true;
+}
+
+bool
+cw_backend_reserve_columns (cw_backend *be, size_t n_in, cw_error *error)
+{
+  const size_t n = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD;
+  size_t       n_bytes;
+  int16_t     *columns;
+
+  if (n <= be->column_size)
+    return true;
+  if (!cw_mul (n, COLUMNS * sizeof *columns, &n_bytes) || !(columns = realloc (be->columns, n_bytes))) {
+    cw_fail_memory (error, "the columns of a linear layer", n);
+    return false;
+  }
+  be->columns = columns;
+  be->column_size = n;
   return true;
 }
 
@@ -383,11 +448,12 @@ cw_backend_new (const char *name, unsigned n_threads, cw_error *error)
   }
   *be = (cw_backend){
     .name = scalar ? "cpu-scalar" : "cpu",
-    .kernels = cw_kernels_choose (scalar ? CW_LEVEL_C : CW_LEVEL_AVX512),
+    .kernels = cw_kernels_choose (scalar ? CW_LEVEL_C : CW_LEVEL_VNNI),
     .linear = linear,
     .layer_norm = layer_norm,
     .rms_norm = rms_norm,
     .attention = attention,
+    .narrow = narrow,
     .add_row = add_row,
     .taps = taps_product,
     .elu = elu,
@@ -409,5 +475,6 @@ cw_backend_free (cw_backend *be)
     return;
   cw_pool_free (be->pool);
   free (be->scratch);
+  free (be->columns);
   free (be);
 }

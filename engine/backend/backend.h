@@ -3,7 +3,8 @@
  * backend.h: the table of ops that the models are written on. A model never names a device or an instruction set.
  *
  * Letters: N columns (tokens, or rows of a batch times positions), C channels, H heads, D numbers a head, T frames.
- * All activations are f32. Weights are F32, F16 or BF16 and are widened before any arithmetic. Shapes were checked when the
+ * All activations are f32. Weights are F32, F16 or BF16 and are widened before any arithmetic, or are of 8 or 4 bits (see
+ * ops/kernels.h: their columns become integers, too). Shapes were checked when the
  * model was loaded: ops cannot fail. Outputs must not overlap inputs unless said otherwise.
  */
 #pragma once
@@ -25,7 +26,9 @@ typedef enum {
 
 /* y = activation (w x + bias) + residual, or with @gate: activation (w x + bias) * gate. */
 typedef struct {
-  cw_tensor     w;        /* [n_out, n_in] */
+  cw_tensor     w;        /* [n_out, n_in]; I8 and U8 stand for the padded layouts of 8 and 4 bits in ops/kernels.h */
+  const float  *scales;   /* of those: [n_out] */
+  const int8_t *groups;   /* of 4 bits: [n_out, padded n_in / CW_Q4_GROUP] */
   const float  *bias;     /* [n_out] or NULL */
 } cw_linear;
 
@@ -35,9 +38,9 @@ typedef struct {
   float        eps;
 } cw_norm;
 
-/* What one query of an attention sees. Head h reads its d numbers of key p at k[h * k_head + p * k_key]. */
+/* What one query of an attention sees. Head h reads its d numbers of key p at k[h * head_stride + p * key_stride]. */
 typedef struct {
-  const float *k, *v;
+  const void  *k, *v;  /* of the attention's cache type */
   const float *bias;   /* bias[h * bias_head + p], or NULL */
   size_t       n_keys; /* >= 1 */
 } cw_context;
@@ -47,7 +50,8 @@ typedef struct {
   float            *y;        /* [n_queries, ld] */
   size_t            n_queries, ld, n_heads, d;
   const cw_context *contexts; /* [n_queries] */
-  size_t            head_stride, key_stride, bias_head_stride; /* of every context, in floats */
+  cw_dtype          cache;      /* CW_F32 or CW_F16: what k and v hold */
+  size_t            head_stride, key_stride, bias_head_stride; /* of every context, in elements */
   float             scale;    /* scores are scale * q.k + bias */
 } cw_attention;
 
@@ -64,6 +68,8 @@ struct cw_backend {
   const cw_kernels *kernels;
   float            *scratch;          /* [n_threads, scratch_floats] */
   size_t            scratch_floats;
+  int16_t          *columns;          /* [COLUMNS, column_size]: quantised inputs of a linear layer */
+  size_t            column_size;
 
   /* y [N, ld_y], x [N, ld_x]. @addend: NULL, or [N, ld_y] added (may be y itself); @gate: NULL, or [N, ld_y] multiplied. */
   void (*linear) (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t n, const cw_linear *linear,
@@ -74,6 +80,8 @@ struct cw_backend {
   void (*rms_norm) (cw_backend *be, float *y, const float *x, size_t n, size_t c, const cw_norm *norm);
   /* Needs cw_backend_reserve (be, largest n_keys). */
   void (*attention) (cw_backend *be, const cw_attention *attention);
+  /* y = x in f16, for caches. */
+  void (*narrow) (cw_backend *be, uint16_t *y, const float *x, size_t n);
   /* y [C] += row @row of @table [rows, C]. */
   void (*add_row) (cw_backend *be, float *y, const cw_tensor *table, size_t row);
   /* y [M, ld_y] = taps over @rows [R], each of @n columns; see kernels.h. */
@@ -95,6 +103,9 @@ void        cw_backend_free (cw_backend *be);
 
 /* Scratch for attention over up to @n_keys keys. Not in a step. */
 bool cw_backend_reserve (cw_backend *be, size_t n_keys, cw_error *error);
+
+/* Scratch for quantised linear layers of up to @n_in inputs. Not in a step. */
+bool cw_backend_reserve_columns (cw_backend *be, size_t n_in, cw_error *error);
 
 /* Packs @w (r, m) = value (m, r) for the taps op into @arena; NULL pointers inside when memory is short. */
 cw_taps cw_taps_pack (cw_arena *arena, size_t m, size_t r, const float *w, const float *bias);

@@ -39,6 +39,33 @@ cw_tensor_n_elements (const cw_tensor *tensor)
   return n;
 }
 
+uint16_t
+cw_f16_narrow (float value)
+{
+  union {
+    float    value;
+    uint32_t bits;
+  } in = { value };
+  const uint16_t sign = (uint16_t) (in.bits >> 16 & 0x8000);
+  const uint32_t size = in.bits & 0x7fffffff;
+  uint32_t       fraction, shift, half;
+
+  if (size > 0x7f800000)
+    return sign | 0x7e00;
+  if (size >= 0x477ff000) /* 65520 and more round to infinity */
+    return sign | 0x7c00;
+  if (size >= 0x38800000) { /* normal: drop 13 bits */
+    const uint32_t rounded = size + 0xfff + (size >> 13 & 1);
+    return (uint16_t) (sign | (rounded - 0x38000000) >> 13);
+  }
+  if (size < 0x33000000) /* at most half of the smallest subnormal, which rounds to even: 0 */
+    return sign;
+  fraction = (size & 0x7fffff) | 0x800000;
+  shift = 126 - (size >> 23);
+  half = 1u << (shift - 1);
+  return (uint16_t) (sign | (fraction + half - 1 + (fraction >> shift & 1)) >> shift);
+}
+
 float
 cw_f16_widen (uint16_t bits)
 {

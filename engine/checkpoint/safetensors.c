@@ -349,9 +349,10 @@ make_header (const cw_named_tensor *tensors, size_t n_tensors, const char *const
   }
   text = json_dumps (header, JSON_COMPACT);
   json_decref (header);
-  if (text && (padded = calloc ((n = strlen (text)) + 9, 1))) {
+  /* spaces behind it, so that the data begins on a line of the processor's cache */
+  if (text && (padded = calloc ((n = strlen (text)) + 65, 1))) {
     memcpy (padded, text, n);
-    while (n % 8 != 0)
+    while ((8 + n) % 64 != 0)
       padded[n++] = ' ';
   }
   free (text);

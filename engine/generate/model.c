@@ -79,13 +79,28 @@ is_kind (const cw_json_scope *scope, const char *expected, cw_error *error)
 
 /* ---- the parts ---------------------------------------------------------------------------------------------------- */
 
+/* What each part of the model is stored as: the decoder, which is read anew for each step, as narrow as asked for; the text encoder at
+ * no less than 8 bits; the codec's LSTM, which feeds on its own output, at no less than 16. */
+static cw_source
+source_of (cw_model *model, cw_storage narrowest)
+{
+  static const cw_storage storages[CW_N_PRECISIONS] = {
+    [CW_PRECISION_BF16] = CW_STORE_BF16, [CW_PRECISION_F16] = CW_STORE_F16,
+    [CW_PRECISION_INT8] = CW_STORE_INT8, [CW_PRECISION_INT4] = CW_STORE_INT4,
+  };
+  const cw_storage storage = storages[model->info.precision]; /* CW_STORE_AS_IS for f32 */
+
+  return (cw_source){ model->weights, model->prepared, storage < narrowest ? storage : narrowest };
+}
+
 static bool
 load_codec (cw_model *model, const cw_json_scope *scope, const char *prefix, cw_error *error)
 {
   cw_encodec_config config;
+  const cw_source   source = source_of (model, CW_STORE_F16);
 
   return is_kind (scope, "encodec", error) && cw_encodec_config_read (&config, scope, error) &&
-         (model->codec = cw_encodec_load (model->engine->be, &config, model->weights, prefix, error));
+         (model->codec = cw_encodec_load (model->engine->be, &config, &source, prefix, error));
 }
 
 /* The three parts must fit: as many codebooks of the same size, text width, one codec run for each side. */
@@ -115,6 +130,7 @@ load_musicgen (cw_model *model, const cw_json_scope *scope, cw_error *error)
   cw_t5_config       text_config;
   cw_musicgen_config config;
   cw_backend        *be = model->engine->be;
+  const cw_source    wide = source_of (model, CW_STORE_INT8), narrow = source_of (model, CW_STORE_INT4);
   char              *tokenizer = join (model->folder, "tokenizer.json");
   bool               ok = tokenizer || cw_fail_memory (error, "a path", 0) == CW_OK;
 
@@ -124,8 +140,8 @@ load_musicgen (cw_model *model, const cw_json_scope *scope, cw_error *error)
        cw_t5_config_read (&text_config, &text, error) &&
        cw_musicgen_config_read (&config, &decoder, text_config.width, error) &&
        (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
-       (model->t5 = cw_t5_load (be, &text_config, model->weights, "text_encoder.", error)) &&
-       (model->musicgen = cw_musicgen_load (be, &config, model->weights, error)) &&
+       (model->t5 = cw_t5_load (be, &text_config, &wide, "text_encoder.", error)) &&
+       (model->musicgen = cw_musicgen_load (be, &config, &narrow, error)) &&
        load_codec (model, &codec, "audio_encoder.", error) && parts_fit (model, scope->path, error);
   free (tokenizer);
   return ok;
@@ -168,19 +184,12 @@ read_defaults (cw_model *model, double *max_length, cw_error *error)
 }
 
 static bool
-describe (cw_model *model, const json_t *config, cw_error *error)
+describe (cw_model *model, cw_error *error)
 {
   const cw_encodec_config *codec = cw_encodec_get_config (model->codec);
   cw_model_info           *info = &model->info;
   double                   max_length = DEFAULT_FRAMES;
-  char                    *text = json_dumps (config, JSON_COMPACT | JSON_SORT_KEYS);
 
-  if (!text) {
-    cw_fail_memory (error, "the configuration's text", 0);
-    return false;
-  }
-  cw_weights_hash (model->weights, text, strlen (text), info->hash);
-  free (text);
   info->name = model->name;
   info->folder = model->folder;
   info->family = model->musicgen ? "musicgen" : "encodec";
@@ -207,10 +216,59 @@ describe (cw_model *model, const json_t *config, cw_error *error)
   return true;
 }
 
+/* ---- precision -----------------------------------------------------------------------------------------------------
+
+ * Weights up to this size stay in the caches of common processors, where fewer bits gain little. */
+#define SMALL_BYTES ((size_t) 48 << 20)
+
+static const char *const precision_names[CW_N_PRECISIONS] = {
+  [CW_PRECISION_AUTO] = "auto", [CW_PRECISION_F32] = "f32",   [CW_PRECISION_BF16] = "bf16",
+  [CW_PRECISION_F16] = "f16",   [CW_PRECISION_INT8] = "int8", [CW_PRECISION_INT4] = "int4",
+};
+
+const char *
+cw_precision_name (cw_precision precision)
+{
+  return precision_names[precision];
+}
+
+bool
+cw_precision_from_name (const char *name, cw_precision *precision)
+{
+  for (int i = 0; i < CW_N_PRECISIONS; i++)
+    if (strcmp (name, precision_names[i]) == 0) {
+      *precision = (cw_precision) i;
+      return true;
+    }
+  return false;
+}
+
+/* Names the checkpoint, settles the precision and opens the cache of weights prepared for it. */
+static bool
+prepare (cw_model *model, const json_t *config, const cw_model_options *options, cw_error *error)
+{
+  cw_precision *precision = &model->info.precision;
+  char         *text = json_dumps (config, JSON_COMPACT | JSON_SORT_KEYS);
+
+  if (!text) {
+    cw_fail_memory (error, "the configuration's text", 0);
+    return false;
+  }
+  cw_weights_hash (model->weights, text, strlen (text), model->info.hash);
+  free (text);
+  *precision = options ? options->precision : CW_PRECISION_F32;
+  if (*precision == CW_PRECISION_AUTO)
+    *precision = cw_weights_n_bytes (model->weights) <= SMALL_BYTES ? CW_PRECISION_F32 : CW_PRECISION_INT8;
+  if (*precision == CW_PRECISION_F32)
+    return true;
+  model->prepared = cw_prepared_open (options->cache_folder, model->info.hash, precision_names[*precision], error);
+  return model->prepared != NULL;
+}
+
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
 
 static bool
-load (cw_model *model, cw_error *error)
+load (cw_model *model, const cw_model_options *options, cw_error *error)
 {
   char       *path = join (model->folder, "config.json");
   json_t     *json = path ? cw_json_read_file (path, CONFIG_MAX_BYTES, error) : NULL;
@@ -228,9 +286,11 @@ load (cw_model *model, cw_error *error)
                kind ? kind : "missing");
       ok = false;
     }
-    ok = ok && (model->weights = cw_weights_open (model->folder, error)) &&
-         (strcmp (kind, "encodec") == 0 ? load_codec (model, &scope, "", error) : load_musicgen (model, &scope, error)) &&
-         describe (model, json, error);
+    ok = ok && (model->weights = cw_weights_open (model->folder, error)) && prepare (model, json, options, error) &&
+         (strcmp (kind, "encodec") == 0
+            ? load_codec (model, &scope, "", error) && cw_encodec_load_encoder (model->codec, error) == CW_OK
+            : load_musicgen (model, &scope, error)) &&
+         describe (model, error);
   }
   json_decref (json);
   free (path);
@@ -238,7 +298,7 @@ load (cw_model *model, cw_error *error)
 }
 
 cw_model *
-cw_model_load (cw_engine *engine, const char *folder, cw_error *error)
+cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
 {
   cw_model *model = calloc (1, sizeof *model);
   cw_error  spare;
@@ -252,10 +312,12 @@ cw_model_load (cw_engine *engine, const char *folder, cw_error *error)
     return NULL;
   }
   model->engine = engine;
-  if (!load (model, error)) {
+  if (!load (model, options, error)) {
     cw_model_free (model);
     return NULL;
   }
+  if (model->prepared)
+    cw_prepared_finish (model->prepared);
   return model;
 }
 
@@ -268,6 +330,7 @@ cw_model_free (cw_model *model)
   cw_musicgen_free (model->musicgen);
   cw_t5_free (model->t5);
   cw_tokenizer_free (model->tokenizer);
+  cw_prepared_close (model->prepared);
   cw_weights_close (model->weights);
   free (model->name);
   free (model->folder);

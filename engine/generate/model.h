@@ -5,7 +5,7 @@
 #pragma once
 
 #include "backend/backend.h"
-#include "checkpoint/weights.h"
+#include "checkpoint/prepared.h"
 #include "engine.h"
 #include "models/encodec.h"
 #include "models/musicgen.h"
@@ -20,6 +20,7 @@ struct cw_model {
   cw_engine    *engine;
   char         *folder, *name;
   cw_weights   *weights;
+  cw_prepared  *prepared;  /* NULL when the weights are used as they are */
   cw_tokenizer *tokenizer; /* NULL for a codec alone, as the two below */
   cw_t5        *t5;
   cw_musicgen  *musicgen;

@@ -4,7 +4,7 @@
  *
  *     cw_error     err = { 0 };
  *     cw_engine   *engine = cw_engine_new (NULL, &err);
- *     cw_model    *model = engine ? cw_model_load (engine, "path/to/musicgen", &err) : NULL;
+ *     cw_model    *model = engine ? cw_model_load (engine, "path/to/musicgen", NULL, &err) : NULL;
  *     cw_request   request;
  *     cw_request_init (&request, cw_model_get_info (model));
  *     request.prompt = "slow blues guitar, vinyl crackle";
@@ -71,6 +71,28 @@ unsigned    cw_engine_get_n_threads (const cw_engine *engine);
 
 typedef struct cw_model cw_model;
 
+/* What the weights are stored as while they are used. Fewer bits are read faster, and what is read is what takes the time. How
+ * much each costs in quality: PERFORMANCE.md. */
+typedef enum {
+  CW_PRECISION_AUTO, /* int8, but for models so small that they stay in the processor's caches */
+  CW_PRECISION_F32,  /* as stored in the file, widened to f32: exact */
+  CW_PRECISION_BF16,
+  CW_PRECISION_F16,
+  CW_PRECISION_INT8,
+  CW_PRECISION_INT4,
+  CW_N_PRECISIONS
+} cw_precision;
+
+/* "auto", "f32", … */
+const char *cw_precision_name (cw_precision precision);
+/* False when there is none of that name. */
+bool        cw_precision_from_name (const char *name, cw_precision *precision);
+
+typedef struct {
+  cw_precision precision;
+  const char  *cache_folder; /* where converted weights are kept for the next start, made when missing; NULL: nowhere */
+} cw_model_options;
+
 typedef struct {
   const char *name;            /* last part of the folder's path; owned by the model */
   const char *folder;          /* as given to cw_model_load; owned by the model */
@@ -85,6 +107,7 @@ typedef struct {
   double      max_duration_s;  /* longest clip that one window of the model can hold; 0 for a codec alone */
   bool        can_generate;    /* false for a codec alone */
   size_t      weight_bytes;    /* of all files, as stored */
+  cw_precision precision;      /* that is used: never CW_PRECISION_AUTO */
   /* the model's own defaults, from generation_config.json or the published ones */
   float       guidance, temperature, top_p;
   int         top_k;
@@ -92,8 +115,10 @@ typedef struct {
 
 /* Loads a Hugging Face folder: MusicGen (config.json, generation_config.json, tokenizer.json, model.safetensors or
  * its shards) or EnCodec (config.json, model.safetensors). Weights are mapped, and stay mapped until cw_model_free;
- * every shape, type and value is checked against what the configuration says. The model keeps @engine: free it first. */
-cw_model            *cw_model_load (cw_engine *engine, const char *folder, cw_error *error);
+ * every shape, type and value is checked against what the configuration says. The model keeps @engine: free it first.
+ * @options NULL: exact, nothing kept. */
+cw_model            *cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options,
+                                    cw_error *error);
 void                 cw_model_free (cw_model *model);
 const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the model */
 
@@ -184,6 +209,24 @@ cw_codes *cw_codes_read (const char *path, cw_error *error);
 cw_codes *cw_encode (cw_model *model, const float *samples, size_t n_samples, double bandwidth_kbps, cw_error *error);
 /* Whole-clip decode: gives blocks to @sink like cw_generate, the samples cut to codes->n_samples. */
 cw_status cw_decode (cw_model *model, const cw_codes *codes, const cw_sink *sink, cw_error *error);
+
+/* ---- how fast --------------------------------------------------------------------------------------------------- */
+
+/* All measured in one run, with the engine's threads; times in seconds. */
+typedef struct {
+  double steps_per_s;           /* of the decoder, one take with guidance, over the whole clip */
+  double step_s, first_step_s, last_step_s; /* the median one, the first and the last */
+  size_t weight_bytes_per_step; /* that one step reads */
+  double read_bandwidth;        /* of this machine's memory, bytes a second, before and after the steps */
+  double bandwidth_fraction;    /* weight_bytes_per_step * steps_per_s / read_bandwidth */
+  double times_real_time;       /* a clip's length over the time that cw_generate took for it */
+  double first_sound_s;         /* from cw_generate to its first block: the two below */
+  double text_s, until_block_s; /* tokenizer, T5, keys and values; steps and codec up to the block */
+  double codec_times_real_time; /* cw_decode of the clip */
+} cw_bench_result;
+
+/* Measures with a clip of @seconds. @cancel may be NULL. */
+cw_status cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_result *result, cw_error *error);
 
 #ifdef __cplusplus
 }

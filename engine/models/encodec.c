@@ -16,9 +16,12 @@
 
 struct cw_encodec {
   cw_backend       *be;
+  cw_source         source;
+  char              prefix[48];
   cw_encodec_config config;
   cw_arena          arena;
-  cw_seanet        *encoder, *decoder;
+  cw_seanet        *encoder; /* NULL until something is to be encoded */
+  cw_seanet        *decoder;
   cw_tensor        *books; /* n_books of [V, D], f32 */
 };
 
@@ -233,11 +236,11 @@ cw_encodec_n_chunks (const cw_encodec_config *config, size_t n_samples, size_t *
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
 
 cw_encodec *
-cw_encodec_load (cw_backend *be, const cw_encodec_config *config, cw_weights *weights, const char *prefix,
+cw_encodec_load (cw_backend *be, const cw_encodec_config *config, const cw_source *source, const char *prefix,
                  cw_error *error)
 {
   cw_encodec *codec = calloc (1, sizeof *codec);
-  cw_fetch    fetch = { .weights = weights, .prefix = prefix, .error = error };
+  cw_fetch    fetch = { .be = be, .source = *source, .prefix = prefix, .error = error };
   char        half[64];
 
   if (!codec) {
@@ -246,6 +249,8 @@ cw_encodec_load (cw_backend *be, const cw_encodec_config *config, cw_weights *we
   }
   codec->be = be;
   codec->config = *config;
+  codec->source = *source;
+  snprintf (codec->prefix, sizeof codec->prefix, "%s", prefix);
   codec->books = cw_arena_new (&codec->arena, cw_tensor, config->n_books);
   fetch.arena = &codec->arena;
   fetch.failed = !cw_arena_ok (&codec->arena, "the codec", error);
@@ -256,13 +261,8 @@ cw_encodec_load (cw_backend *be, const cw_encodec_config *config, cw_weights *we
     codec->books[i] = (cw_tensor){ CW_F32, 2, { dims[0], dims[1] }, book };
   }
   if (!fetch.failed) {
-    snprintf (half, sizeof half, "%sencoder.", prefix);
-    codec->encoder = cw_seanet_load (be, &config->net, CW_SEANET_ENCODER, weights, half, error);
-    fetch.failed = !codec->encoder;
-  }
-  if (!fetch.failed) {
     snprintf (half, sizeof half, "%sdecoder.", prefix);
-    codec->decoder = cw_seanet_load (be, &config->net, CW_SEANET_DECODER, weights, half, error);
+    codec->decoder = cw_seanet_load (be, &config->net, CW_SEANET_DECODER, source, half, error);
     fetch.failed = !codec->decoder;
   }
   if (fetch.failed) {
@@ -292,14 +292,29 @@ cw_encodec_get_config (const cw_encodec *codec)
 /* ---- encoding ---------------------------------------------------------------------------------------------------- */
 
 cw_status
+cw_encodec_load_encoder (cw_encodec *codec, cw_error *error)
+{
+  char half[64];
+
+  if (codec->encoder)
+    return CW_OK;
+  snprintf (half, sizeof half, "%sencoder.", codec->prefix);
+  codec->encoder = cw_seanet_load (codec->be, &codec->config.net, CW_SEANET_ENCODER, &codec->source, half, error);
+  return codec->encoder ? CW_OK : error ? error->code : CW_ERROR_FORMAT;
+}
+
+cw_status
 cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, cw_error *error)
 {
+  cw_seanet_stream *stream = NULL;
+  cw_status         status = cw_encodec_load_encoder (codec, error);
   const size_t      n_frames = cw_encodec_n_frames (&codec->config, n), d = codec->config.net.latent;
   const size_t      piece = codec->config.net.group_norm || n < ENCODE_PUSH_SAMPLES ? n : ENCODE_PUSH_SAMPLES;
-  cw_seanet_stream *stream = cw_seanet_stream_new (codec->encoder, piece, error);
   size_t            done = 0;
 
-  if (!stream)
+  if (status != CW_OK)
+    return status;
+  if (!(stream = cw_seanet_stream_new (codec->encoder, piece, error)))
     return CW_ERROR_MEMORY;
   for (size_t at = 0; at < n; at += piece) {
     const size_t  now = n - at < piece ? n - at : piece;

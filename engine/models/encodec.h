@@ -9,7 +9,7 @@
 
 #include "backend/backend.h"
 #include "base/json.h"
-#include "checkpoint/weights.h"
+#include "checkpoint/prepared.h"
 #include "models/seanet.h"
 
 typedef struct {
@@ -27,11 +27,14 @@ typedef struct cw_encodec cw_encodec;
 /* From config.json, or its "audio_encoder" part. */
 bool cw_encodec_config_read (cw_encodec_config *config, const cw_json_scope *scope, cw_error *error);
 
-/* @prefix: "audio_encoder." or "". The weights must outlive the codec. */
-cw_encodec              *cw_encodec_load (cw_backend *be, const cw_encodec_config *config, cw_weights *weights,
+/* @prefix: "audio_encoder." or "". The source must outlive the codec. Only the decoder is loaded: making sound needs no more. */
+cw_encodec              *cw_encodec_load (cw_backend *be, const cw_encodec_config *config, const cw_source *source,
                                           const char *prefix, cw_error *error);
 void                     cw_encodec_free (cw_encodec *codec);
 const cw_encodec_config *cw_encodec_get_config (const cw_encodec *codec);
+
+/* Loads the encoder unless it is there; cw_encodec_latent does it when it must. */
+cw_status                cw_encodec_load_encoder (cw_encodec *codec, cw_error *error);
 
 /* Books that a bandwidth uses; 0 kbit/s: the first of the targets. Returns 0 and an error when it is none of the targets. */
 size_t cw_encodec_books_for (const cw_encodec_config *config, double kbps, cw_error *error);

@@ -28,7 +28,7 @@ get (cw_fetch *fetch, cw_tensor *tensor, const uint64_t *dims, unsigned n_dims, 
   if (fetch->failed)
     return false;
   full_name (name, fetch, format, args);
-  fetch->failed = !cw_weights_get (fetch->weights, name, dims, n_dims, tensor, fetch->error);
+  fetch->failed = !cw_weights_get (fetch->source.weights, name, dims, n_dims, tensor, fetch->error);
   return !fetch->failed;
 }
 
@@ -64,7 +64,15 @@ cw_fetch_linear (cw_fetch *fetch, cw_linear *linear, uint64_t n_out, uint64_t n_
   va_list        args;
 
   va_start (args, format);
-  get (fetch, &linear->w, dims, 2, format, args);
+  if (fetch->source.storage == CW_STORE_AS_IS || !fetch->source.prepared)
+    get (fetch, &linear->w, dims, 2, format, args);
+  else if (!fetch->failed) {
+    char name[NAME_MAX_BYTES];
+
+    full_name (name, fetch, format, args);
+    fetch->failed = !cw_prepared_get (&fetch->source, fetch->be->pool, name, n_out, n_in, linear, fetch->error) ||
+                    !cw_backend_reserve_columns (fetch->be, n_in, fetch->error);
+  }
   va_end (args);
 }
 
@@ -99,5 +107,20 @@ cw_fetch_has (cw_fetch *fetch, const char *format, ...)
   va_start (args, format);
   full_name (name, fetch, format, args);
   va_end (args);
-  return cw_weights_has (fetch->weights, name);
+  return cw_weights_has (fetch->source.weights, name);
+}
+
+size_t
+cw_linear_bytes (const cw_linear *linear)
+{
+  const size_t n_out = linear->w.dims[0], n_in = linear->w.dims[1], n_padded = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD;
+
+  switch (linear->w.dtype) {
+  case CW_I8:
+    return n_out * (n_padded + sizeof (float));
+  case CW_U8:
+    return n_out * (n_padded / 2 + n_padded / CW_Q4_GROUP + sizeof (float));
+  default:
+    return n_out * n_in * cw_dtype_size (linear->w.dtype);
+  }
 }

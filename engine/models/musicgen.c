@@ -37,6 +37,7 @@ struct cw_musicgen {
   layer             *layers;
   cw_norm            norm;
   cw_linear         *heads;    /* K of [V, width] */
+  cw_dtype           cache;    /* of keys and values: CW_F32 or CW_F16 */
   bool               projects; /* text and decoder differ in width */
   cw_linear          projection;
 };
@@ -50,7 +51,8 @@ struct cw_musicgen_run {
   cw_musicgen *model;
   cw_arena     arena;
   size_t       n_rows, max_steps, n_texts, step;
-  float       *keys, *values; /* [n_layers, n_rows, max_steps, width] */
+  char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] of the model's cache type: a head reads one run of memory */
+  float       *fresh;         /* [n_rows, width]: keys or values of this step, before they go there */
   text_cache  *texts;         /* [n_texts] */
   size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
   float       *x, *normed, *q, *mixed, *inner;
@@ -167,7 +169,7 @@ fetch_positions (cw_fetch *fetch, cw_musicgen *model)
 }
 
 cw_musicgen *
-cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, cw_weights *weights, cw_error *error)
+cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_source *source, cw_error *error)
 {
   cw_musicgen *model = calloc (1, sizeof *model);
   const size_t c = config->width, k = config->n_codebooks, v = config->codebook_size;
@@ -178,11 +180,12 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, cw_weights *
   }
   model->be = be;
   model->config = *config;
+  model->cache = source->storage == CW_STORE_AS_IS ? CW_F32 : CW_F16;
   model->layers = cw_arena_new (&model->arena, layer, config->n_layers);
   model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
   model->heads = cw_arena_new (&model->arena, cw_linear, k);
 
-  cw_fetch fetch = { weights, &model->arena, "", error, !cw_arena_ok (&model->arena, "the decoder", error) };
+  cw_fetch fetch = { be, *source, &model->arena, "", error, !cw_arena_ok (&model->arena, "the decoder", error) };
 
   for (unsigned i = 0; i < k && !fetch.failed; i++) {
     cw_fetch_matrix (&fetch, &model->embeddings[i], v + 1, c, "decoder.model.decoder.embed_tokens.%u.weight", i);
@@ -222,6 +225,23 @@ cw_musicgen_get_config (const cw_musicgen *model)
   return &model->config;
 }
 
+size_t
+cw_musicgen_step_bytes (const cw_musicgen *model)
+{
+  size_t n = 0;
+
+  for (size_t i = 0; i < model->config.n_layers; i++) {
+    const layer     *l = &model->layers[i];
+    const cw_linear *read[] = { &l->q, &l->k, &l->v, &l->o, &l->cross_q, &l->cross_o, &l->fc1, &l->fc2 };
+
+    for (size_t j = 0; j < sizeof read / sizeof *read; j++)
+      n += cw_linear_bytes (read[j]);
+  }
+  for (size_t i = 0; i < model->config.n_codebooks; i++)
+    n += cw_linear_bytes (&model->heads[i]);
+  return n;
+}
+
 /* ---- a run --------------------------------------------------------------------------------------------------- */
 
 cw_musicgen_run *
@@ -243,8 +263,9 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   if (!cw_mul (max_steps, c, &row_floats) || !cw_mul (row_floats, n_rows, &cache_floats) ||
       !cw_mul (cache_floats, config->n_layers, &cache_floats))
     cache_floats = SIZE_MAX;
-  run->keys = cw_arena_new (&run->arena, float, cache_floats);
-  run->values = cw_arena_new (&run->arena, float, cache_floats);
+  run->keys = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
+  run->values = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
+  run->fresh = cw_arena_new (&run->arena, float, n_rows * c);
   run->texts = cw_arena_new (&run->arena, text_cache, n_texts);
   run->text_of = cw_arena_new (&run->arena, size_t, n_rows);
   run->x = cw_arena_new (&run->arena, float, n_rows * c);
@@ -321,9 +342,9 @@ embed (cw_musicgen_run *run, const int32_t *ids)
   }
 }
 
-/* Attention of the first @n_rows rows of q over run->contexts, to mixed. */
+/* Attention of the first @n_rows rows of q over run->contexts, which hold @cache, to mixed. */
 static void
-attend (cw_musicgen_run *run, size_t n_rows)
+attend (cw_musicgen_run *run, size_t n_rows, cw_dtype cache, size_t head_stride, size_t key_stride)
 {
   const cw_musicgen_config *config = &run->model->config;
   const size_t              d = config->width / config->heads;
@@ -336,26 +357,46 @@ attend (cw_musicgen_run *run, size_t n_rows)
                                       .n_heads = config->heads,
                                       .d = d,
                                       .contexts = run->contexts,
-                                      .head_stride = d,
-                                      .key_stride = config->width,
+                                      .cache = cache,
+                                      .head_stride = head_stride,
+                                      .key_stride = key_stride,
                                       .scale = 1.0f / sqrtf ((float) d) });
+}
+
+/* This step's keys (or values) of one layer, to their place in its cache. */
+static void
+remember (cw_musicgen_run *run, const cw_linear *linear, char *cache)
+{
+  const cw_musicgen_config *config = &run->model->config;
+  const size_t              c = config->width, d = c / config->heads;
+  cw_backend               *be = run->model->be;
+
+  be->linear (be, run->fresh, c, run->normed, c, run->n_rows, linear, CW_ACTIVATION_NONE, NULL, NULL);
+  for (size_t i = 0; i < run->n_rows * config->heads; i++) {
+    const size_t at = (i * run->max_steps + run->step) * d;
+
+    if (run->model->cache == CW_F16)
+      be->narrow (be, (uint16_t *) cache + at, run->fresh + i * d, d);
+    else
+      memcpy ((float *) cache + at, run->fresh + i * d, d * sizeof (float));
+  }
 }
 
 static void
 self_attention (cw_musicgen_run *run, const layer *l, size_t index)
 {
-  const size_t c = run->model->config.width, n = run->n_rows, row_floats = run->max_steps * c;
+  const size_t c = run->model->config.width, n = run->n_rows, d = c / run->model->config.heads;
+  const size_t row_bytes = run->max_steps * c * cw_dtype_size (run->model->cache);
   cw_backend  *be = run->model->be;
-  float       *keys = run->keys + index * n * row_floats, *values = run->values + index * n * row_floats;
+  char        *keys = run->keys + index * n * row_bytes, *values = run->values + index * n * row_bytes;
 
   be->layer_norm (be, run->normed, run->x, n, c, &l->self_norm);
   be->linear (be, run->q, c, run->normed, c, n, &l->q, CW_ACTIVATION_NONE, NULL, NULL);
-  /* this step's keys and values go straight to their place in the cache */
-  be->linear (be, keys + run->step * c, row_floats, run->normed, c, n, &l->k, CW_ACTIVATION_NONE, NULL, NULL);
-  be->linear (be, values + run->step * c, row_floats, run->normed, c, n, &l->v, CW_ACTIVATION_NONE, NULL, NULL);
+  remember (run, &l->k, keys);
+  remember (run, &l->v, values);
   for (size_t row = 0; row < n; row++)
-    run->contexts[row] = (cw_context){ keys + row * row_floats, values + row * row_floats, NULL, run->step + 1 };
-  attend (run, n);
+    run->contexts[row] = (cw_context){ keys + row * row_bytes, values + row * row_bytes, NULL, run->step + 1 };
+  attend (run, n, run->model->cache, run->max_steps * d, d);
   be->linear (be, run->x, c, run->mixed, c, n, &l->o, CW_ACTIVATION_NONE, run->x, NULL);
 }
 
@@ -378,7 +419,7 @@ cross_attention (cw_musicgen_run *run, const layer *l, size_t index)
     const size_t      at = index * text->n * c;
     run->contexts[row] = (cw_context){ text->k + at, text->v + at, NULL, text->n };
   }
-  attend (run, n);
+  attend (run, n, CW_F32, c / run->model->config.heads, c);
   be->linear (be, run->x, c, run->mixed, c, n, &l->cross_o, CW_ACTIVATION_NONE, run->x, NULL);
 }
 

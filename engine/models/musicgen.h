@@ -10,7 +10,7 @@
 
 #include "backend/backend.h"
 #include "base/json.h"
-#include "checkpoint/weights.h"
+#include "checkpoint/prepared.h"
 
 typedef struct {
   size_t        codebook_size, n_codebooks; /* V, K */
@@ -27,11 +27,15 @@ typedef struct cw_musicgen_run cw_musicgen_run;
 bool cw_musicgen_config_read (cw_musicgen_config *config, const cw_json_scope *scope, size_t text_width,
                               cw_error *error);
 
-/* The weights stay the caller's and must outlive the model. */
-cw_musicgen *cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, cw_weights *weights, cw_error *error);
+/* The source's weights stay the caller's and must outlive the model. Where they are not stored as they are, the caches of keys and
+ * values are f16, too. */
+cw_musicgen *cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_source *source,
+                               cw_error *error);
 void         cw_musicgen_free (cw_musicgen *model);
 
 const cw_musicgen_config *cw_musicgen_get_config (const cw_musicgen *model);
+/* Bytes of weights that a step reads. */
+size_t                    cw_musicgen_step_bytes (const cw_musicgen *model);
 
 /* Memory for @n_rows sequences of up to @max_steps steps over @n_texts texts. All that the steps need is taken here. */
 cw_musicgen_run *cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_texts,

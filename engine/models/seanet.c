@@ -171,7 +171,7 @@ build_decoder (builder *b)
 }
 
 cw_seanet *
-cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, cw_weights *weights,
+cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, const cw_source *source,
                 const char *prefix, cw_error *error)
 {
   cw_seanet *net = calloc (1, sizeof *net);
@@ -184,7 +184,7 @@ cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half h
   net->be = be;
   net->config = *config;
   net->nodes = cw_arena_new (&net->arena, node, 3 + config->n_ratios * (1 + config->n_residual));
-  b.fetch = (cw_fetch){ weights, &net->arena, prefix, error, !cw_arena_ok (&net->arena, "the codec", error) };
+  b.fetch = (cw_fetch){ be, *source, &net->arena, prefix, error, !cw_arena_ok (&net->arena, "the codec", error) };
   if (!b.fetch.failed) {
     if (half == CW_SEANET_ENCODER)
       build_encoder (&b);

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "backend/backend.h"
-#include "checkpoint/weights.h"
+#include "checkpoint/prepared.h"
 
 typedef enum { CW_PAD_REFLECT, CW_PAD_CONSTANT, CW_PAD_REPLICATE } cw_pad_mode;
 
@@ -29,8 +29,8 @@ typedef struct cw_seanet_stream cw_seanet_stream;
 
 typedef enum { CW_SEANET_ENCODER, CW_SEANET_DECODER } cw_seanet_half;
 
-/* @prefix: "audio_encoder.encoder." and the like. Weights are packed: @weights may be closed afterwards, but for the LSTM's. */
-cw_seanet *cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, cw_weights *weights,
+/* @prefix: "audio_encoder.encoder." and the like. Weights are packed: @source may be closed afterwards, but for the LSTM's. */
+cw_seanet *cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, const cw_source *source,
                            const char *prefix, cw_error *error);
 void       cw_seanet_free (cw_seanet *net);
 

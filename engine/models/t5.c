@@ -81,7 +81,7 @@ cw_t5_config_read (cw_t5_config *config, const cw_json_scope *scope, cw_error *e
 }
 
 cw_t5 *
-cw_t5_load (cw_backend *be, const cw_t5_config *config, cw_weights *weights, const char *prefix, cw_error *error)
+cw_t5_load (cw_backend *be, const cw_t5_config *config, const cw_source *source, const char *prefix, cw_error *error)
 {
   cw_t5 *t5 = calloc (1, sizeof *t5);
 
@@ -94,7 +94,7 @@ cw_t5_load (cw_backend *be, const cw_t5_config *config, cw_weights *weights, con
   t5->layers = cw_arena_new (&t5->arena, layer, config->n_layers);
 
   const size_t c = config->width, inner = config->heads * config->d;
-  cw_fetch     fetch = { weights, &t5->arena, prefix, error, !cw_arena_ok (&t5->arena, "the text encoder", error) };
+  cw_fetch     fetch = { be, *source, &t5->arena, prefix, error, !cw_arena_ok (&t5->arena, "the text encoder", error) };
 
   cw_fetch_matrix (&fetch, &t5->embedding, config->vocab, c, "shared.weight");
   {
@@ -214,6 +214,7 @@ block (cw_t5 *t5, const layer *l, workspace *w, size_t n)
                                       .n_heads = config->heads,
                                       .d = config->d,
                                       .contexts = w->contexts,
+                                      .cache = CW_F32,
                                       .head_stride = config->d,
                                       .key_stride = inner,
                                       .bias_head_stride = 2 * n - 1,

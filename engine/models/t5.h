@@ -7,7 +7,7 @@
 
 #include "backend/backend.h"
 #include "base/json.h"
-#include "checkpoint/weights.h"
+#include "checkpoint/prepared.h"
 
 typedef struct {
   size_t        vocab, width, heads, d, ffn, n_layers; /* width: d_model; d: d_kv; heads * d need not be width */
@@ -23,7 +23,7 @@ typedef struct cw_t5 cw_t5;
 bool cw_t5_config_read (cw_t5_config *config, const cw_json_scope *scope, cw_error *error);
 
 /* @prefix: "text_encoder." in a MusicGen file, "" in T5's own. The weights stay the caller's and must outlive the model. */
-cw_t5              *cw_t5_load (cw_backend *be, const cw_t5_config *config, cw_weights *weights, const char *prefix,
+cw_t5              *cw_t5_load (cw_backend *be, const cw_t5_config *config, const cw_source *source, const char *prefix,
                                 cw_error *error);
 void                cw_t5_free (cw_t5 *t5);
 const cw_t5_config *cw_t5_get_config (const cw_t5 *t5);

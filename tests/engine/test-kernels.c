@@ -86,6 +86,100 @@ test_dot (const cw_kernels *fast, const cw_kernels *plain)
       }
 }
 
+/* Rows of 8 and 4 bits against columns of 15, at one and several runs of CW_Q8_RUN. */
+static void
+test_quantised (const cw_kernels *fast, const cw_kernels *plain)
+{
+  static const size_t widths[] = { 1, 63, 64, 65, 200, 1024, CW_Q8_RUN + 70 };
+
+  for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+    for (size_t rows = 1; rows <= 9; rows += 2)
+      for (size_t cols = 1; cols <= 7; cols++) {
+        const size_t n_in = (widths[i] + CW_PAD - 1) / CW_PAD * CW_PAD, ld_y = rows + 2, n_y = cols * ld_y + 8;
+        const size_t n_groups = n_in / CW_Q4_GROUP, tall = (rows + CW_TILE_ROWS - 1) / CW_TILE_ROWS * CW_TILE_ROWS;
+        float       *x = numbers (widths[i]), *scales = numbers (rows), *a = guarded (n_y), *b = guarded (n_y);
+        int16_t     *q = malloc (cols * n_in * sizeof *q), *other = malloc ((n_in + 8) * sizeof *other);
+        uint8_t     *w = malloc (tall * n_in);
+        int8_t      *groups = malloc (tall * n_groups);
+        float        x_scales[7];
+
+        for (size_t j = 0; j < cols; j++) {
+          for (size_t c = 0; c < widths[i]; c++)
+            x[c] = draw () * (float) (j + 1);
+          for (size_t c = n_in; c < n_in + 8; c++)
+            other[c] = 0x5a5a;
+          x_scales[j] = plain->quantise (q + j * n_in, x, widths[i]);
+          CHECK (fast->quantise (other, x, widths[i]) == x_scales[j], "quantise of %s: another scale", fast->name);
+          CHECK (memcmp (other, q + j * n_in, n_in * sizeof *q) == 0, "quantise of %s, %zu wide, differs", fast->name, widths[i]);
+          for (size_t c = n_in; c < n_in + 8; c++)
+            CHECK (other[c] == 0x5a5a, "quantise of %s wrote behind its output", fast->name);
+        }
+        for (size_t c = 0; c < tall * n_in; c++)
+          w[c] = (uint8_t) (int) (draw () * 127.99f);
+        for (size_t c = 0; c < tall * n_groups; c++)
+          groups[c] = (int8_t) (draw () * 127.99f);
+        fast->dot_q8 (a, ld_y, q, n_in, x_scales, cols, (const int8_t *) w, scales, rows, n_in);
+        plain->dot_q8 (b, ld_y, q, n_in, x_scales, cols, (const int8_t *) w, scales, rows, n_in);
+        same (a, b, n_y, "dot_q8", fast->name);
+        fast->dot_q4 (a, ld_y, q, n_in, x_scales, cols, w, groups, scales, rows, n_in);
+        plain->dot_q4 (b, ld_y, q, n_in, x_scales, cols, w, groups, scales, rows, n_in);
+        same (a, b, n_y, "dot_q4", fast->name);
+        free (x), free (scales), free (a), free (b), free (q), free (other), free (w), free (groups);
+      }
+}
+
+/* All of what 16 bits can hold goes there and back; between two neighbours the nearer one is taken, the even one on ties. */
+static void
+test_narrow (const cw_kernels *fast)
+{
+  for (uint32_t bits = 0; bits < 0x10000; bits++) {
+    const float    value = cw_f16_widen ((uint16_t) bits), above = cw_f16_widen ((uint16_t) (bits + 1));
+    const float    middle = 0.5f * value + 0.5f * above;
+    const float    in[3] = { value, middle, nextafterf (middle, above) };
+    const uint32_t upper = (bits & 0x7fff) == 0x7bff ? (bits & 0x8000) | 0x7c00 : bits + 1;
+    uint16_t       out[4] = { 0, 0, 0, 0x5a5a };
+
+    if ((bits & 0x7fff) >= 0x7bff)
+      continue;
+    fast->narrow (out, in, 3);
+    CHECK (out[0] == bits, "narrow of %s: %.9g is %04x, expected %04x", fast->name, (double) value, out[0], bits);
+    CHECK (out[1] == (bits & 1 ? upper : bits), "narrow of %s: tie %.9g is %04x", fast->name, (double) middle, out[1]);
+    CHECK (out[2] == upper && out[3] == 0x5a5a, "narrow of %s: %.9g is %04x, expected %04x", fast->name, (double) in[2], out[2], upper);
+  }
+  CHECK (cw_f16_narrow (65519.0f) == 0x7bff && cw_f16_narrow (65520.0f) == 0x7c00, "narrow: the largest of f16");
+}
+
+static void
+test_gelu_and_norm (const cw_kernels *fast, const cw_kernels *plain)
+{
+  for (size_t i = 0; i < N_SIZES; i++) {
+    const size_t n = sizes[i];
+    float       *x = numbers (n), *gamma = numbers (n), *beta = numbers (n), *a = guarded (n + 8), *b = guarded (n + 8);
+
+    for (size_t j = 0; j < n; j++)
+      x[j] *= j % 3 == 0 ? 12.0f : j % 3 == 1 ? 2.0f : 1e-3f;
+    for (int biased = 0; biased < 2; biased++) {
+      fast->layer_norm (a, x, n, gamma, biased ? beta : NULL, 1e-5f);
+      plain->layer_norm (b, x, n, gamma, biased ? beta : NULL, 1e-5f);
+      same (a, b, n + 8, "layer_norm", fast->name);
+    }
+    fast->rms_norm (a, x, n, gamma, 1e-6f);
+    plain->rms_norm (b, x, n, gamma, 1e-6f);
+    same (a, b, n + 8, "rms_norm", fast->name);
+    memcpy (a, x, n * sizeof *a);
+    memcpy (b, x, n * sizeof *b);
+    fast->gelu (a, n);
+    plain->gelu (b, n);
+    same (a, b, n + 8, "gelu", fast->name);
+    for (size_t j = 0; j < n; j++) {
+      const double exact = (double) x[j] / 2.0 * (1.0 + erf ((double) x[j] / sqrt (2.0)));
+      CHECK (fabs ((double) b[j] - exact) <= 2e-7 * fabs ((double) x[j]), "gelu (%.9g) is %.9g, expected %.9g", (double) x[j],
+             (double) b[j], exact);
+    }
+    free (x), free (gamma), free (beta), free (a), free (b);
+  }
+}
+
 static void
 test_attend (const cw_kernels *fast, const cw_kernels *plain)
 {
@@ -99,10 +193,16 @@ test_attend (const cw_kernels *fast, const cw_kernels *plain)
 
         for (size_t c = 0; c < d; c++)
           q[c] *= 8.0f;
-        fast->attend (a, q, k, stride, v, stride, n_keys, d, 0.7f, biased ? bias : NULL, scores_a);
-        plain->attend (b, q, k, stride, v, stride, n_keys, d, 0.7f, biased ? bias : NULL, scores_b);
-        same (a, b, d + 8, "attend", fast->name);
-        same (scores_a, scores_b, n_keys + 16, "attend's scores", fast->name);
+        fast->attend_f32 (a, q, k, stride, v, stride, n_keys, d, 0.7f, biased ? bias : NULL, scores_a);
+        plain->attend_f32 (b, q, k, stride, v, stride, n_keys, d, 0.7f, biased ? bias : NULL, scores_b);
+        same (a, b, d + 8, "attend_f32", fast->name);
+        same (scores_a, scores_b, n_keys + 16, "attend_f32's scores", fast->name);
+        plain->narrow ((uint16_t *) k, k, n_keys * stride); /* in place: each is read before its half is written */
+        plain->narrow ((uint16_t *) v, v, n_keys * stride);
+        fast->attend_f16 (a, q, k, stride, v, stride, n_keys, d, 0.7f, biased ? bias : NULL, scores_a);
+        plain->attend_f16 (b, q, k, stride, v, stride, n_keys, d, 0.7f, biased ? bias : NULL, scores_b);
+        same (a, b, d + 8, "attend_f16", fast->name);
+        same (scores_a, scores_b, n_keys + 16, "attend_f16's scores", fast->name);
         free (q), free (k), free (v), free (bias), free (a), free (b), free (scores_a), free (scores_b);
       }
 }
@@ -162,6 +262,9 @@ main (void)
     }
     fprintf (stderr, "level %s\n", fast->name);
     test_dot (fast, plain);
+    test_quantised (fast, plain);
+    test_narrow (fast);
+    test_gelu_and_norm (fast, plain);
     test_attend (fast, plain);
     test_taps (fast, plain);
     test_elu (fast, plain);

@@ -171,7 +171,7 @@ probe_encodec (probe *p)
 {
   const char *model_name = probe_string (p, "model");
   const char *folder = model_name ? probe_root_path (p, model_name) : NULL;
-  cw_model   *model = folder ? cw_model_load (p->engine, folder, &p->error) : NULL;
+  cw_model   *model = folder ? cw_model_load (p->engine, folder, NULL, &p->error) : NULL;
   bool        ok = model != NULL;
   json_t     *run;
   const char *key;

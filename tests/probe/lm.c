@@ -56,7 +56,7 @@ bool
 probe_lm (probe *p)
 {
   const char         *name = probe_string (p, "model"), *folder = name ? probe_root_path (p, name) : NULL;
-  lm                  m = { .p = p, .model = folder ? cw_model_load (p->engine, folder, &p->error) : NULL };
+  lm                  m = { .p = p, .model = folder ? cw_model_load (p->engine, folder, NULL, &p->error) : NULL };
   double              guidance = 1.0;
   bool                ok = m.model != NULL;
   json_t             *run;

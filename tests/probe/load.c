@@ -26,7 +26,7 @@ static bool
 load_folder (const char *path, const char *family, cw_error *error)
 {
   cw_engine *engine = cw_engine_new (NULL, error);
-  cw_model  *model = engine ? cw_model_load (engine, path, error) : NULL;
+  cw_model  *model = engine ? cw_model_load (engine, path, NULL, error) : NULL;
   bool       ok = model != NULL;
 
   if (ok && strcmp (cw_model_get_info (model)->family, family) != 0) {
@@ -34,6 +34,8 @@ load_folder (const char *path, const char *family, cw_error *error)
              family);
     ok = false;
   }
+  /* its encoder is loaded only when it is needed */
+  ok = ok && cw_encodec_load_encoder (model->codec, error) == CW_OK;
   cw_model_free (model);
   cw_engine_free (engine);
   return ok;

@@ -9,9 +9,24 @@
 
 #include "ops/lanes-avx512.h"
 
+/* 16 elements of a row of the cache from @i on, those of @mask, widened. */
+static inline __attribute__ ((always_inline)) __m512
+load_f32 (const char *row, size_t i, __mmask16 mask)
+{
+  return _mm512_maskz_loadu_ps (mask, (const float *) row + i);
+}
+
+static inline __attribute__ ((always_inline)) __m512
+load_f16 (const char *row, size_t i, __mmask16 mask)
+{
+  return _mm512_cvtph_ps (_mm256_maskz_loadu_epi16 (mask, (const uint16_t *) row + i));
+}
+
+typedef __m512 (*load_fn) (const char *, size_t, __mmask16);
+
 /* Scores of four keys at a time, to hide the latency of the sums. */
 static inline __attribute__ ((always_inline)) void
-score (float *out, const float *q, const float *k, size_t k_stride, size_t d, size_t n)
+score (float *out, const float *q, const char *k, size_t k_bytes, size_t d, size_t n, load_fn load)
 {
   __m512 acc[4] = { _mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps (), _mm512_setzero_ps () };
 
@@ -19,23 +34,23 @@ score (float *out, const float *q, const float *k, size_t k_stride, size_t d, si
     const __mmask16 mask = first_lanes (d - c);
     const __m512    query = _mm512_maskz_loadu_ps (mask, q + c);
     for (size_t i = 0; i < n; i++)
-      acc[i] = _mm512_fmadd_ps (query, _mm512_maskz_loadu_ps (mask, k + i * k_stride + c), acc[i]);
+      acc[i] = _mm512_fmadd_ps (query, load (k + i * k_bytes, c, mask), acc[i]);
   }
   for (size_t i = 0; i < n; i++)
     out[i] = lanes_sum (acc[i]);
 }
 
-void
-cw_attend_avx512 (float *y, const float *q, const float *k, size_t k_stride, const float *v, size_t v_stride,
-                  size_t n_keys, size_t d, float scale, const float *bias, float *scores)
+static inline __attribute__ ((always_inline)) void
+attend (float *y, const float *q, const char *k, size_t k_bytes, const char *v, size_t v_bytes, size_t n_keys,
+        size_t d, float scale, const float *bias, float *scores, load_fn load)
 {
   __m512 highest = _mm512_set1_ps (-INFINITY), total = _mm512_setzero_ps (), inverse;
   size_t p = 0;
 
   for (; p + 4 <= n_keys; p += 4)
-    score (scores + p, q, k + p * k_stride, k_stride, d, 4);
+    score (scores + p, q, k + p * k_bytes, k_bytes, d, 4, load);
   for (; p < n_keys; p++)
-    score (scores + p, q, k + p * k_stride, k_stride, d, 1);
+    score (scores + p, q, k + p * k_bytes, k_bytes, d, 1, load);
   for (p = 0; p < n_keys; p += 16) {
     const __mmask16 mask = first_lanes (n_keys - p);
     const __m512    offset = bias ? _mm512_maskz_loadu_ps (mask, bias + p) : _mm512_setzero_ps ();
@@ -62,11 +77,25 @@ cw_attend_avx512 (float *y, const float *q, const float *k, size_t k_stride, con
       mask[i] = d > c + 16 * i ? first_lanes (d - c - 16 * i) : 0;
     for (p = 0; p < n_keys; p++) {
       const __m512 weight = _mm512_set1_ps (scores[p]);
-      const float *row = v + p * v_stride + c;
+      const char  *row = v + p * v_bytes;
       for (unsigned i = 0; i < 4; i++)
-        acc[i] = _mm512_fmadd_ps (weight, _mm512_maskz_loadu_ps (mask[i], row + 16 * i), acc[i]);
+        acc[i] = _mm512_fmadd_ps (weight, load (row, c + 16 * i, mask[i]), acc[i]);
     }
     for (unsigned i = 0; i < 4; i++)
       _mm512_mask_storeu_ps (y + c + 16 * i, mask[i], _mm512_mul_ps (acc[i], inverse));
   }
+}
+
+void
+cw_attend_f32_avx512 (float *y, const float *q, const void *k, size_t k_stride, const void *v, size_t v_stride,
+                      size_t n_keys, size_t d, float scale, const float *bias, float *scores)
+{
+  attend (y, q, k, sizeof (float) * k_stride, v, sizeof (float) * v_stride, n_keys, d, scale, bias, scores, load_f32);
+}
+
+void
+cw_attend_f16_avx512 (float *y, const float *q, const void *k, size_t k_stride, const void *v, size_t v_stride,
+                      size_t n_keys, size_t d, float scale, const float *bias, float *scores)
+{
+  attend (y, q, k, sizeof (uint16_t) * k_stride, v, sizeof (uint16_t) * v_stride, n_keys, d, scale, bias, scores, load_f16);
 }

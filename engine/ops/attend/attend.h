@@ -9,9 +9,15 @@
 
 #include "ops/kernels.h"
 
-void cw_attend_c (float *, const float *, const float *, size_t, const float *, size_t, size_t, size_t, float,
-                  const float *, float *);
-void cw_attend_avx2 (float *, const float *, const float *, size_t, const float *, size_t, size_t, size_t, float,
-                     const float *, float *);
-void cw_attend_avx512 (float *, const float *, const float *, size_t, const float *, size_t, size_t, size_t, float,
-                       const float *, float *);
+#define CW_DECLARE_ATTEND(name)                                                                                        \
+  void name (float *, const float *, const void *, size_t, const void *, size_t, size_t, size_t, float, const float *, \
+             float *)
+
+CW_DECLARE_ATTEND (cw_attend_f32_c);
+CW_DECLARE_ATTEND (cw_attend_f16_c);
+CW_DECLARE_ATTEND (cw_attend_f32_avx2);
+CW_DECLARE_ATTEND (cw_attend_f16_avx2);
+CW_DECLARE_ATTEND (cw_attend_f32_avx512);
+CW_DECLARE_ATTEND (cw_attend_f16_avx512);
+
+#undef CW_DECLARE_ATTEND

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench.c: how fast a model runs here, against what this machine's memory allows, in one run.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "generate/model.h"
+
+#define READ_BYTES   ((size_t) 256 << 20) /* far more than caches hold */
+#define READ_PASSES  5
+#define READ_PIECE   ((size_t) 4 << 20)
+#define PROMPT       "slow blues guitar, vinyl crackle"
+#define WARM_STEPS   3
+
+static double
+now_s (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  const double x = *(const double *) a, y = *(const double *) b;
+
+  return (x > y) - (x < y);
+}
+
+static double
+median (double *values, size_t n)
+{
+  qsort (values, n, sizeof *values, compare);
+  return values[n / 2];
+}
+
+/* ---- memory ----------------------------------------------------------------------------------------------------- */
+
+typedef uint64_t line __attribute__ ((vector_size (64)));
+
+typedef struct {
+  const char  *bytes;
+  atomic_ullong sum; /* what is read must be used */
+} reading;
+
+static void
+read_task (void *arg, size_t begin, size_t end, unsigned thread)
+{
+  reading *r = arg;
+
+  (void) thread;
+  for (size_t piece = begin; piece < end; piece++) {
+    const line *lines = (const line *) (r->bytes + piece * READ_PIECE);
+    line        a = { 0 }, b = { 0 };
+
+    for (size_t i = 0; i < READ_PIECE / sizeof (line); i += 2) {
+      __builtin_prefetch ((const char *) &lines[i] + 4096);
+      __builtin_prefetch ((const char *) &lines[i + 1] + 4096);
+      a ^= lines[i];
+      b ^= lines[i + 1];
+    }
+    a ^= b;
+    atomic_fetch_xor (&r->sum, a[0] ^ a[1] ^ a[2] ^ a[3] ^ a[4] ^ a[5] ^ a[6] ^ a[7]);
+  }
+}
+
+/* Bytes a second that the engine's threads read from memory together; 0 when memory is short. */
+static double
+read_bandwidth (cw_pool *pool)
+{
+  cw_arena arena = { 0 };
+  char    *bytes = cw_arena_take (&arena, READ_BYTES + 4096, 1);
+  reading  r = { .bytes = bytes };
+  double   times[READ_PASSES];
+
+  if (!bytes)
+    return 0.0;
+  memset (bytes, 1, READ_BYTES);
+  for (size_t i = 0; i < READ_PASSES; i++) {
+    const double began = now_s ();
+    cw_pool_run (pool, READ_BYTES / READ_PIECE, 1, read_task, &r);
+    times[i] = now_s () - began;
+  }
+  cw_arena_free (&arena);
+  return (double) READ_BYTES / median (times, READ_PASSES);
+}
+
+/* ---- the decoder ------------------------------------------------------------------------------------------------ */
+
+/* Steps of a clip's first @n positions, for one take with guidance. */
+static cw_status
+time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_bool *cancel, cw_error *error)
+{
+  const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
+  const size_t              k = config->n_codebooks, v = config->codebook_size, width = cw_t5_get_config (model->t5)->width;
+  cw_arena                  arena = { 0 };
+  int32_t                  *ids = cw_arena_new (&arena, int32_t, 2 * k);
+  float                    *logits = cw_arena_new (&arena, float, 2 * k * v), *hidden = cw_arena_new (&arena, float, 12 * width);
+  double                   *times = cw_arena_new (&arena, double, n);
+  cw_musicgen_run          *run = NULL;
+  cw_status                 status = cw_arena_ok (&arena, "the measurement", error) ? CW_OK : CW_ERROR_MEMORY;
+  double                    sum = 0.0;
+  size_t                    done = 0;
+
+  if (status == CW_OK && !(run = cw_musicgen_run_new (model->musicgen, 2, n, 1, error)))
+    status = CW_ERROR_MEMORY;
+  if (status == CW_OK)
+    status = cw_musicgen_run_set_text (run, 0, hidden, 12, NULL, error);
+  if (status == CW_OK)
+    cw_musicgen_run_use_text (run, 0, 0);
+  for (size_t i = 0; status == CW_OK && i < n; i++) {
+    const double began = now_s ();
+
+    for (size_t j = 0; j < 2 * k; j++)
+      ids[j] = (int32_t) ((i * 31 + j * 7) % v);
+    cw_musicgen_run_step (run, ids, logits, NULL);
+    if (i >= WARM_STEPS || n <= WARM_STEPS)
+      sum += times[done++] = now_s () - began;
+    if (cancel && atomic_load (cancel))
+      status = cw_fail (error, CW_ERROR_CANCELLED, "The measurement was stopped.");
+  }
+  if (status == CW_OK) {
+    result->steps_per_s = (double) done / sum;
+    result->first_step_s = times[0];
+    result->last_step_s = times[done - 1];
+    result->step_s = median (times, done);
+    result->weight_bytes_per_step = cw_musicgen_step_bytes (model->musicgen);
+  }
+  cw_musicgen_run_free (run);
+  cw_arena_free (&arena);
+  return status;
+}
+
+/* ---- a whole clip, and the codec alone -------------------------------------------------------------------------- */
+
+typedef struct {
+  double began, first_step, first_block;
+} moments;
+
+static void
+note_progress (const cw_progress *progress, void *user)
+{
+  moments *m = user;
+
+  if (m->first_step == 0.0 && progress->stage == CW_STAGE_CODES)
+    m->first_step = now_s ();
+}
+
+static void
+note_block (const cw_block *block, void *user)
+{
+  moments *m = user;
+
+  if (m->first_block == 0.0 && block->n_samples > 0)
+    m->first_block = now_s ();
+}
+
+static cw_status
+time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomic_bool *cancel, cw_codes **codes, cw_error *error)
+{
+  moments       m = { .began = now_s () };
+  const cw_sink sink = { note_block, note_progress, cancel, &m };
+  cw_request    request;
+  cw_status     status;
+  double        took;
+
+  cw_request_init (&request, &model->info);
+  request.prompt = PROMPT;
+  request.duration_s = seconds;
+  if ((status = cw_generate (model, &request, &sink, codes, error)) != CW_OK)
+    return status;
+  took = now_s () - m.began;
+  result->times_real_time = seconds / took;
+  result->first_sound_s = m.first_block - m.began;
+  result->text_s = m.first_step - m.began - result->first_step_s;
+  result->until_block_s = m.first_block - m.first_step + result->first_step_s;
+  return CW_OK;
+}
+
+static cw_status
+time_codec (cw_model *model, const cw_codes *codes, cw_bench_result *result, cw_error *error)
+{
+  const double    began = now_s ();
+  const cw_status status = cw_decode (model, codes, NULL, error);
+
+  result->codec_times_real_time = (double) codes->n_samples / codes->rate_hz / (now_s () - began);
+  return status;
+}
+
+cw_status
+cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_result *result, cw_error *error)
+{
+  cw_pool  *pool = model->engine->be->pool;
+  cw_codes *codes = NULL;
+  cw_status status = CW_OK;
+  double    before;
+  size_t    n_steps;
+
+  if (error)
+    *error = (cw_error){ 0 };
+  *result = (cw_bench_result){ 0 };
+  if (!model->musicgen)
+    return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a codec alone: there is no decoder to measure.", model->info.name);
+  if (!(seconds > 0.0) || seconds > model->info.max_duration_s)
+    return cw_fail (error, CW_ERROR_ARGUMENT, "The length is %g s; more than 0 and at most %g s were expected.", seconds,
+                    model->info.max_duration_s);
+  n_steps = cw_frames_of (&model->info, seconds);
+  before = read_bandwidth (pool);
+  status = time_steps (model, n_steps, result, cancel, error);
+  result->read_bandwidth = (before + read_bandwidth (pool)) / 2.0;
+  if (result->read_bandwidth > 0.0)
+    result->bandwidth_fraction = (double) result->weight_bytes_per_step * result->steps_per_s / result->read_bandwidth;
+  if (status == CW_OK)
+    status = time_clip (model, seconds, result, cancel, &codes, error);
+  if (status == CW_OK)
+    status = time_codec (model, codes, result, error);
+  cw_codes_free (codes);
+  return status;
+}

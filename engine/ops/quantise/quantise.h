@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * quantise.h: the twins of a column's quantisation; contract in kernels.h.
+ */
+#pragma once
+
+#include "ops/kernels.h"
+
+#define CW_QUANTISE_MAX 32767.0f
+
+float cw_quantise_c (int16_t *, const float *, size_t);
+float cw_quantise_avx2 (int16_t *, const float *, size_t);
+float cw_quantise_avx512 (int16_t *, const float *, size_t);
