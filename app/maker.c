@@ -9,10 +9,12 @@
 #include "maker.h"
 
 #include <glib/gi18n.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "error.h"
+#include "models.h"
 
 #define GROW_INTERVAL_US (G_USEC_PER_SEC / 30)
 
@@ -29,6 +31,8 @@ struct _CwMaker {
   cw_engine   *engine;
   cw_model    *model;
   char        *model_folder;
+  cw_precision precision; /* set before the first load */
+  atomic_uint  unload_minutes;
 };
 
 G_DEFINE_FINAL_TYPE (CwMaker, cw_maker, G_TYPE_OBJECT)
@@ -130,7 +134,9 @@ say_engine (CwMaker *maker, const char *failure)
 static gboolean
 need_model (CwMaker *maker, const char *folder, GError **error)
 {
-  cw_error problem = { 0 };
+  g_autofree char       *cache = cw_models_get_cache_folder ();
+  const cw_model_options options = { maker->precision, cache };
+  cw_error               problem = { 0 };
 
   if (maker->model && strcmp (maker->model_folder, folder) == 0)
     return TRUE;
@@ -140,7 +146,7 @@ need_model (CwMaker *maker, const char *folder, GError **error)
     maker->engine = cw_engine_new (NULL, &problem);
     say_engine (maker, maker->engine ? NULL : problem.message);
   }
-  if (!maker->engine || !(maker->model = cw_model_load (maker->engine, folder, &problem))) {
+  if (!maker->engine || !(maker->model = cw_model_load (maker->engine, folder, &options, &problem))) {
     cw_take_error (error, &problem);
     return FALSE;
   }
@@ -246,6 +252,24 @@ run_make (CwMaker *maker, Job *job)
   on_main_thread (job, tell_done);
 }
 
+/* NULL when nothing was asked for during so long that the model should go. */
+static Job *
+next_job (CwMaker *maker)
+{
+  const guint minutes = atomic_load (&maker->unload_minutes);
+
+  return maker->model && minutes > 0 ? g_async_queue_timeout_pop (maker->queue, (guint64) minutes * 60 * G_USEC_PER_SEC)
+                                     : g_async_queue_pop (maker->queue);
+}
+
+static void
+unload (CwMaker *maker)
+{
+  g_clear_pointer (&maker->model, cw_model_free);
+  g_clear_pointer (&maker->model_folder, g_free);
+  malloc_trim (0);
+}
+
 static gpointer
 work (gpointer data)
 {
@@ -253,9 +277,11 @@ work (gpointer data)
   gboolean quit = FALSE;
 
   while (!quit) {
-    Job *job = g_async_queue_pop (maker->queue);
+    Job *job = next_job (maker);
 
-    if (job->kind == JOB_LOAD) {
+    if (!job) {
+      unload (maker);
+    } else if (job->kind == JOB_LOAD) {
       if (need_model (maker, job->folder, &job->error))
         job->facts = cw_model_facts_new (cw_model_get_info (maker->model));
       on_main_thread (job, tell_done);
@@ -264,7 +290,8 @@ work (gpointer data)
     } else {
       quit = TRUE;
     }
-    job_unref (job);
+    if (job)
+      job_unref (job);
   }
   g_clear_pointer (&maker->model, cw_model_free);
   g_clear_pointer (&maker->engine, cw_engine_free);
@@ -277,6 +304,7 @@ static void
 cw_maker_init (CwMaker *maker)
 {
   g_mutex_init (&maker->lock);
+  atomic_init (&maker->unload_minutes, 10);
   maker->queue = g_async_queue_new_full ((GDestroyNotify) job_unref);
   maker->making = g_ptr_array_new_with_free_func ((GDestroyNotify) job_unref);
   maker->thread = g_thread_new ("engine", work, maker);
@@ -313,6 +341,20 @@ CwMaker *
 cw_maker_new (void)
 {
   return g_object_new (CW_TYPE_MAKER, NULL);
+}
+
+void
+cw_maker_set_precision (CwMaker *maker, cw_precision precision)
+{
+  g_return_if_fail (CW_IS_MAKER (maker) && maker->making->len == 0);
+  maker->precision = precision;
+}
+
+void
+cw_maker_set_unload_after (CwMaker *maker, guint minutes)
+{
+  g_return_if_fail (CW_IS_MAKER (maker));
+  atomic_store (&maker->unload_minutes, minutes);
 }
 
 void
@@ -356,6 +398,7 @@ cw_maker_make (CwMaker *maker, const CwModelFacts *facts, const CwRecipe *recipe
     own->take = recipe->take + take;
     if (!own->model_hash)
       own->model_hash = g_strdup (facts->info.hash);
+    own->precision = facts->info.precision;
     clip = cw_clip_new (own, facts->info.rate_hz, facts->info.n_channels, cw_request_n_samples (&request, &facts->info), error);
     if (!clip)
       return NULL;

@@ -3,7 +3,7 @@
  * maker.h: the engine's thread and its queue. The only place of the window's process that calls the engine.
  *
  * All functions are called on the main thread, all callbacks and signals arrive there. The thread sleeps while there
- * is nothing to do. A model stays loaded until another is asked for.
+ * is nothing to do. A model stays loaded until another is asked for, or it was not used for a while.
  */
 #pragma once
 
@@ -25,6 +25,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwModelFacts, cw_model_facts_free)
 G_DECLARE_FINAL_TYPE (CwMaker, cw_maker, CW, MAKER, GObject)
 
 CwMaker      *cw_maker_new (void);
+/* What weights are used as; auto at first. Only before the first load. */
+void          cw_maker_set_precision (CwMaker *maker, cw_precision precision);
+/* A model that is not used for @minutes is let go, and its memory returned; the next clip loads it again. 0: never. 10 at first. */
+void          cw_maker_set_unload_after (CwMaker *maker, guint minutes);
 
 /* Loads the model of @folder behind what is queued. */
 void          cw_maker_load_async (CwMaker *maker, const char *folder, GAsyncReadyCallback done, gpointer data);

@@ -178,3 +178,9 @@ cw_models_find (const char *which, GError **error)
   fail_unknown (error, which, places);
   return NULL;
 }
+
+char *
+cw_models_get_cache_folder (void)
+{
+  return g_build_filename (g_get_user_cache_dir (), "clipwright", "weights", NULL);
+}

@@ -22,5 +22,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwModelPlace, cw_model_place_free)
 GPtrArray    *cw_models_list (void);
 /* A folder's path, or the name of one of the list; NULL @which is the starter. The sentence lists the names there are. */
 CwModelPlace *cw_models_find (const char *which, GError **error);
+/* XDG_CACHE_HOME/clipwright/weights: where the engine keeps converted weights. g_free. */
+char         *cw_models_get_cache_folder (void);
 /* XDG_DATA_HOME/clipwright/models; made if need be. g_free. */
 char         *cw_models_get_folder (void);

@@ -100,6 +100,7 @@ cw_recipe_to_json_object (const CwRecipe *recipe)
   json_object_set_new (object, "model_hash", string_json (recipe->model_hash));
   json_object_set_new (object, "model_licence", string_json (recipe->licence));
   json_object_set_new (object, "duration_s", json_real (recipe->duration_s));
+  json_object_set_new (object, "precision", json_string (cw_precision_name (recipe->precision)));
   json_object_set_new (object, "seed", seed_json (recipe->seed));
   json_object_set_new (object, "take", json_integer (recipe->take));
   json_object_set_new (object, "guidance", short_real (recipe->guidance));
@@ -150,6 +151,8 @@ cw_recipe_from_json (const char *text)
     recipe->take = (guint) number_of (object, "take", 0.0, 1e6);
     recipe->guidance = (float) number_of (object, "guidance", 0.0, 1e3);
     recipe->temperature = (float) number_of (object, "temperature", 0.0, 1e3);
+    if (json_is_string (json_object_get (object, "precision")))
+      cw_precision_from_name (json_string_value (json_object_get (object, "precision")), &recipe->precision);
     recipe->top_k = (int) number_of (object, "top_k", 0.0, 1e6);
     recipe->top_p = (float) number_of (object, "top_p", 0.0, 1.0);
     recipe->seed = json_is_string (seed) ? g_ascii_strtoull (json_string_value (seed), NULL, 10)

@@ -21,6 +21,7 @@ typedef struct {
   guint   take;         /* number of this take */
   float   guidance, temperature, top_p;
   int     top_k;
+  cw_precision precision; /* the weights were used in; CW_PRECISION_AUTO before the model was loaded */
 } CwRecipe;
 
 CwRecipe *cw_recipe_copy (const CwRecipe *recipe);

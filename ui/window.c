@@ -926,6 +926,21 @@ add_suggestions (CwWindow *window)
   }
 }
 
+/* What the settings say of the engine; a precision that this version does not know is auto. */
+static void
+set_up_maker (CwWindow *window)
+{
+  g_autofree char *name = NULL;
+  cw_precision     precision;
+
+  if (!window->settings)
+    return;
+  name = g_settings_get_string (window->settings, "precision");
+  if (cw_precision_from_name (name, &precision))
+    cw_maker_set_precision (window->maker, precision);
+  cw_maker_set_unload_after (window->maker, g_settings_get_uint (window->settings, "unload-minutes"));
+}
+
 static void
 cw_window_init (CwWindow *window)
 {
@@ -945,6 +960,7 @@ cw_window_init (CwWindow *window)
   window->settings = cw_settings_new ();
   window->clips = cw_clip_list_new ();
   window->maker = cw_maker_new ();
+  set_up_maker (window);
   window->player = cw_player_new ();
   g_signal_connect (window->player, "changed", G_CALLBACK (on_player_changed), window);
   g_signal_connect (window->wave, "seek", G_CALLBACK (on_seek), window);

@@ -74,16 +74,27 @@ cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code)
 }
 
 gboolean
-cw_command_load (CwLoaded *loaded, const char *which, CwExit *code, GError **error)
+cw_command_load (CwLoaded *loaded, const char *which, const char *precision, guint n_threads, CwExit *code, GError **error)
 {
-  cw_error problem = { 0 };
+  g_autofree char  *cache = cw_models_get_cache_folder ();
+  cw_engine_options engine_options = { .n_threads = n_threads };
+  cw_model_options  options = { CW_PRECISION_AUTO, cache };
+  cw_error          problem = { 0 };
+  gint64            began;
 
   *loaded = (CwLoaded){ 0 };
+  if (precision && !cw_precision_from_name (precision, &options.precision)) {
+    *code = CW_EXIT_USAGE;
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("There is no precision “%s”; there are auto, f32, bf16, f16, int8 and int4."),
+                 precision);
+    return FALSE;
+  }
   *code = CW_EXIT_MODEL;
   if (!(loaded->place = cw_models_find (which, error)))
     return FALSE;
-  if (!(loaded->engine = cw_engine_new (NULL, &problem)) ||
-      !(loaded->model = cw_model_load (loaded->engine, loaded->place->folder, &problem))) {
+  began = g_get_monotonic_time ();
+  if (!(loaded->engine = cw_engine_new (&engine_options, &problem)) ||
+      !(loaded->model = cw_model_load (loaded->engine, loaded->place->folder, &options, &problem))) {
     g_autoptr (GError) failure = NULL;
 
     cw_take_error (&failure, &problem);
@@ -92,6 +103,7 @@ cw_command_load (CwLoaded *loaded, const char *which, CwExit *code, GError **err
     cw_command_unload (loaded);
     return FALSE;
   }
+  loaded->load_s = (double) (g_get_monotonic_time () - began) / G_USEC_PER_SEC;
   *code = CW_EXIT_DONE;
   return TRUE;
 }

@@ -27,6 +27,7 @@ int cw_command_generate (int argc, char **argv);
 int cw_command_encode (int argc, char **argv);
 int cw_command_decode (int argc, char **argv);
 int cw_command_doctor (int argc, char **argv);
+int cw_command_bench (int argc, char **argv);
 
 /* ---- shared ---------------------------------------------------------------------------------------------------------- */
 
@@ -45,10 +46,14 @@ typedef struct {
   cw_engine    *engine;
   cw_model     *model;
   CwModelPlace *place;
+  double        load_s; /* what loading the model took */
 } CwLoaded;
 
-/* NULL @which: the starter. FALSE with @error; *@code is then the exit code. */
-gboolean           cw_command_load (CwLoaded *loaded, const char *which, CwExit *code, GError **error);
+#define CW_COMMAND_PRECISION_HELP N_ ("Weights as auto (default), f32, bf16, f16, int8 or int4: fewer bits are faster and less exact")
+
+/* NULL @which: the starter. NULL @precision: auto. @n_threads 0: one a core. FALSE with @error; *@code is then the exit code. */
+gboolean           cw_command_load (CwLoaded *loaded, const char *which, const char *precision, guint n_threads, CwExit *code,
+                                    GError **error);
 void               cw_command_unload (CwLoaded *loaded);
 
 /* From here on Ctrl-C (and SIGTERM) sets the flag that is returned; a second Ctrl-C ends the process. */

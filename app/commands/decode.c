@@ -65,7 +65,7 @@ run (const Options *options, GError **error)
     cw_take_error (error, &problem);
     return cw_command_exit_code (*error, FALSE);
   }
-  if (!cw_command_load (&loaded, options->model, &code, error)) {
+  if (!cw_command_load (&loaded, options->model, NULL, 0, &code, error)) {
     cw_codes_free (codes);
     return code;
   }

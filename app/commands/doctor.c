@@ -48,9 +48,11 @@ check_memory (Doctor *doctor)
 static json_t *
 check_model (Doctor *doctor, cw_engine *engine, const CwModelPlace *place)
 {
+  g_autofree char     *cache = cw_models_get_cache_folder ();
+  const cw_model_options options = { CW_PRECISION_AUTO, cache };
   const gint64         began = g_get_monotonic_time ();
   cw_error             problem = { 0 };
-  cw_model            *model = engine ? cw_model_load (engine, place->folder, &problem) : NULL;
+  cw_model            *model = engine ? cw_model_load (engine, place->folder, &options, &problem) : NULL;
   const cw_model_info *info;
   json_t              *object;
 
@@ -59,8 +61,8 @@ check_model (Doctor *doctor, cw_engine *engine, const CwModelPlace *place)
     return json_pack ("{s:s, s:s, s:s}", "name", place->name, "folder", place->folder, "problem", problem.message);
   }
   info = cw_model_get_info (model);
-  object = json_pack ("{s:s, s:s, s:s, s:i, s:i, s:f, s:I, s:s?, s:f}", "name", place->name, "folder", place->folder, "family",
-                      info->family, "rate_hz", (int) info->rate_hz, "channels", (int) info->n_channels, "longest_s",
+  object = json_pack ("{s:s, s:s, s:s, s:s, s:i, s:i, s:f, s:I, s:s?, s:f}", "name", place->name, "folder", place->folder, "family",
+                      info->family, "precision", cw_precision_name (info->precision), "rate_hz", (int) info->rate_hz, "channels", (int) info->n_channels, "longest_s",
                       info->max_duration_s, "bytes", (json_int_t) info->weight_bytes, "licence", place->licence, "load_s",
                       (double) (g_get_monotonic_time () - began) / G_USEC_PER_SEC);
   cw_model_free (model);

@@ -27,7 +27,7 @@ run (const Options *options, GError **error)
 
   if (!cw_export_check_place (options->output, error) || !(audio = cw_audio_read (options->rest[0], error)))
     return CW_EXIT_FAILED;
-  if (!cw_command_load (&loaded, options->model, &code, error))
+  if (!cw_command_load (&loaded, options->model, NULL, 0, &code, error))
     return code;
   info = cw_model_get_info (loaded.model);
   code = CW_EXIT_FAILED;

@@ -15,9 +15,9 @@
 #define NOT_GIVEN -1.0e300 /* no option has this value */
 
 typedef struct {
-  char    *model, *seed, *format, *output;
+  char    *model, *seed, *format, *output, *precision;
   double   duration_s, guidance, temperature, top_p;
-  int      top_k, n_takes;
+  int      top_k, n_takes, n_threads;
   gboolean json, quiet;
   char   **rest;
 } Options;
@@ -35,6 +35,7 @@ options_clear (Options *options)
   g_free (options->seed);
   g_free (options->format);
   g_free (options->output);
+  g_free (options->precision);
   g_strfreev (options->rest);
 }
 
@@ -50,6 +51,8 @@ parse (Options *options, int argc, char **argv, int *code)
     { "top-k", 0, 0, G_OPTION_ARG_INT, &options->top_k, N_ ("Choose among the N likeliest tokens; 0: all"), "N" },
     { "top-p", 0, 0, G_OPTION_ARG_DOUBLE, &options->top_p, N_ ("Choose among the likeliest tokens that sum to X; 0: off"), "X" },
     { "takes", 'n', 0, G_OPTION_ARG_INT, &options->n_takes, N_ ("Make N different clips of the prompt in one pass"), "N" },
+    { "precision", 'p', 0, G_OPTION_ARG_STRING, &options->precision, CW_COMMAND_PRECISION_HELP, "P" },
+    { "threads", 0, 0, G_OPTION_ARG_INT, &options->n_threads, N_ ("Threads (default: one a physical core)"), "N" },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, N_ ("File to write, .wav or .flac; an old one is replaced"), N_ ("FILE") },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &options->format, N_ ("wav16, wav24 (default), float or flac"), N_ ("FORMAT") },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, N_ ("Print the result as one JSON object"), NULL },
@@ -102,6 +105,7 @@ make_recipe (const Options *options, const CwLoaded *loaded, GError **error)
   recipe->model_name = g_strdup (loaded->place->name);
   recipe->model_hash = g_strdup (info->hash);
   recipe->licence = g_strdup (loaded->place->licence);
+  recipe->precision = info->precision;
   recipe->duration_s = is_given (options->duration_s) ? options->duration_s : request.duration_s;
   recipe->guidance = is_given (options->guidance) ? (float) options->guidance : request.guidance;
   recipe->temperature = is_given (options->temperature) ? (float) options->temperature : request.temperature;
@@ -306,7 +310,7 @@ cw_command_generate (int argc, char **argv)
   int      result;
 
   if (parse (&options, argc, argv, &result)) {
-    if (cw_command_load (&loaded, options.model, &code, &error))
+    if (cw_command_load (&loaded, options.model, options.precision, (guint) MAX (options.n_threads, 0), &code, &error))
       code = run_request (&run, &options, &loaded, &error);
     result = error ? cw_command_fail (options.json, code, error) : (int) code;
   }

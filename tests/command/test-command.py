@@ -140,7 +140,7 @@ class Command(unittest.TestCase):
                                            env=dict(os.environ, HOME=self.folder, ASAN_OPTIONS="detect_leaks=0")).stdout)
         self.assertEqual(report["models"][0]["name"], "starter")
         self.assertNotIn("problem", report["models"][0])
-        self.assertIn(report["engine"]["kernels"], ("avx512", "avx2", "c"))
+        self.assertIn(report["engine"]["kernels"], ("vnni", "avx512", "avx2", "c"))
 
     def test_help(self):
         for arguments in (["--help"], ["--version"], ["generate", "--help"], ["encode", "--help"], ["decode", "--help"], ["doctor", "--help"]):

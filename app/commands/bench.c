@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bench.c: clipwright bench: how fast a model runs on this machine, and how fast this machine's memory would let it.
+ */
+#include <glib/gi18n.h>
+#include <jansson.h>
+#include <sys/resource.h>
+
+#include "commands/commands.h"
+#include "error.h"
+
+typedef struct {
+  char    *model, *precision;
+  int      n_threads;
+  double   seconds;
+  gboolean json;
+} Options;
+
+static gboolean
+parse (Options *options, int argc, char **argv, int *code)
+{
+  const GOptionEntry entries[] = {
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options->model, N_ ("Model folder or name (default: the starter model)"), N_ ("DIR|NAME") },
+    { "precision", 'p', 0, G_OPTION_ARG_STRING, &options->precision, CW_COMMAND_PRECISION_HELP, "P" },
+    { "threads", 0, 0, G_OPTION_ARG_INT, &options->n_threads, N_ ("Threads (default: one a physical core)"), "N" },
+    { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &options->seconds, N_ ("Length of the clip that is made (default: 4)"), "S" },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, N_ ("Print the result as one JSON object"), NULL },
+    { NULL, 0, 0, 0, NULL, NULL, NULL },
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+
+  g_option_context_set_summary (context, _ ("Measures how fast a model runs here, and what this machine's memory would allow."));
+  g_option_context_set_description (context, _ (
+    "One step of the decoder reads all its weights once: the memory's bandwidth is its limit. Steps, bandwidth, first sound\n"
+    "and codec are measured one after another in this run; close other programs for figures that mean something.\n"));
+  g_option_context_add_main_entries (context, entries, NULL);
+  options->seconds = 4.0;
+  if (!cw_command_parse (context, &argc, &argv, code))
+    return FALSE;
+  if (options->n_threads < 0 || options->n_threads > 1024) {
+    g_printerr (_ ("clipwright: %d threads were asked for; 1 to 1024 were expected.\n"), options->n_threads);
+    *code = CW_EXIT_USAGE;
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gint64
+peak_rss_bytes (void)
+{
+  struct rusage usage;
+
+  return getrusage (RUSAGE_SELF, &usage) == 0 ? (gint64) usage.ru_maxrss * 1024 : 0;
+}
+
+static void
+say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean json)
+{
+  const cw_model_info *info = cw_model_get_info (loaded->model);
+  const char          *kernels = cw_engine_get_kernels (loaded->engine);
+  const unsigned       threads = cw_engine_get_n_threads (loaded->engine);
+  const double         giga = 1e9, mega = 1e6;
+
+  if (json) {
+    cw_command_print_json (json_pack (
+      "{s:s, s:s, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
+      cw_precision_name (info->precision), "threads", (int) threads, "kernels", kernels, "steps_per_s", r->steps_per_s,
+      "times_real_time", r->times_real_time, "weight_bytes_per_step", (json_int_t) r->weight_bytes_per_step, "read_bandwidth",
+      r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
+      "last_step_s", r->last_step_s, "first_sound_s", r->first_sound_s, "text_s", r->text_s, "until_block_s", r->until_block_s,
+      "codec_times_real_time", r->codec_times_real_time, "load_s", load_s, "peak_rss_bytes", (json_int_t) peak_rss_bytes ()));
+    return;
+  }
+  g_print (_ ("%s, %s, %u threads, %s\n\n"), info->name, cw_precision_name (info->precision), threads, kernels);
+  g_print (_ ("  steps a second              %10.1f\n"), r->steps_per_s);
+  g_print (_ ("  times real time             %10.2f\n"), r->times_real_time);
+  g_print (_ ("  weights read a step         %10.1f MB\n"), (double) r->weight_bytes_per_step / mega);
+  g_print (_ ("  memory reads                %10.1f GB/s\n"), r->read_bandwidth / giga);
+  g_print (_ ("  of that used by the steps   %10.0f %%\n"), 100.0 * r->bandwidth_fraction);
+  g_print (_ ("  a step: first, median, last %10.1f, %.1f, %.1f ms\n"), 1e3 * r->first_step_s, 1e3 * r->step_s, 1e3 * r->last_step_s);
+  g_print (_ ("  first sound                 %10.3f s\n"), r->first_sound_s);
+  g_print (_ ("    text to keys and values   %10.3f s\n"), r->text_s);
+  g_print (_ ("    steps and the first block %10.3f s\n"), r->until_block_s);
+  g_print (_ ("  codec, times real time      %10.1f\n"), r->codec_times_real_time);
+  g_print (_ ("  loading                     %10.3f s\n"), load_s);
+  g_print (_ ("  most memory                 %10.0f MB\n"), (double) peak_rss_bytes () / mega);
+}
+
+static CwExit
+measure (const Options *options, const CwLoaded *loaded, double load_s, GError **error)
+{
+  cw_error        problem = { 0 };
+  cw_bench_result result;
+
+  if (cw_bench (loaded->model, options->seconds, cw_command_catch_interrupt (), &result, &problem) != CW_OK) {
+    cw_take_error (error, &problem);
+    return cw_command_exit_code (*error, FALSE);
+  }
+  say (&result, loaded, load_s, options->json);
+  return CW_EXIT_DONE;
+}
+
+int
+cw_command_bench (int argc, char **argv)
+{
+  Options  options = { 0 };
+  CwLoaded loaded = { 0 };
+  GError  *error = NULL;
+  CwExit   code = CW_EXIT_DONE;
+  int      result;
+
+  if (parse (&options, argc, argv, &result)) {
+    if (cw_command_load (&loaded, options.model, options.precision, (guint) options.n_threads, &code, &error))
+      code = measure (&options, &loaded, loaded.load_s, &error);
+    result = error ? cw_command_fail (options.json, code, error) : (int) code;
+  }
+  cw_command_unload (&loaded);
+  g_free (options.model);
+  g_free (options.precision);
+  return result;
+}
