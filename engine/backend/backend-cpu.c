@@ -14,21 +14,25 @@
 
 #define LINEAR_ROWS 16   /* a piece of a linear layer: a multiple of every twin's tile */
 #define LINEAR_COLS 16
-#define LINEAR_PIECES 4  /* a thread, at least, of a layer with rows enough */
+#define LINEAR_PIECES 8  /* a thread, at least, of a layer with rows enough */
 #define COLUMNS     64   /* quantised inputs at a time */
 #define CONV_COLUMNS 240 /* a piece of a convolution's frames: likewise */
 
 /* ---- linear ------------------------------------------------------------------------------------------------- */
 
+#define FUSED_MAX 8
+
+/* Layers over the same columns; tasks are blocks of LINEAR_ROWS rows, the layers' one after another. */
 typedef struct {
   cw_backend      *be;
-  float           *y;
-  size_t           ld_y;
   const float     *x;
-  size_t           ld_x, n;
-  const cw_linear *layer;
+  size_t           ld_x, n, ld_y;
+  size_t           n_layers;
+  const cw_linear *layers[FUSED_MAX];
+  float           *y[FUSED_MAX];
+  size_t           first_block[FUSED_MAX + 1];
   cw_activation    activation;
-  const float     *addend, *gate;
+  const float     *addend, *gate;   /* only with one layer */
   float            scales[COLUMNS]; /* of be->columns */
 } linear_job;
 
@@ -58,15 +62,16 @@ dot_rows (const cw_kernels *kernels, cw_dtype dtype)
   return dtype == CW_F32 ? kernels->dot_rows_f32 : dtype == CW_F16 ? kernels->dot_rows_f16 : kernels->dot_rows_bf16;
 }
 
-/* Bias, activation, gate and addend of the sums of @rows rows from @m on, for column @j. */
+/* Bias, activation, gate and addend of the sums of @rows rows of layer @l from @m on, for column @j. */
 static void
-linear_finish (const linear_job *job, float *sums, size_t j, size_t m, size_t rows)
+linear_finish (const linear_job *job, size_t l, float *sums, size_t j, size_t m, size_t rows)
 {
+  const float *bias = job->layers[l]->bias;
   const size_t at = j * job->ld_y + m;
 
-  if (job->layer->bias)
+  if (bias)
     for (size_t i = 0; i < rows; i++)
-      sums[i] += job->layer->bias[m + i];
+      sums[i] += bias[m + i];
   activate (job->be->kernels, sums, rows, job->activation);
   if (job->gate)
     for (size_t i = 0; i < rows; i++)
@@ -74,26 +79,26 @@ linear_finish (const linear_job *job, float *sums, size_t j, size_t m, size_t ro
   if (job->addend)
     for (size_t i = 0; i < rows; i++)
       sums[i] += job->addend[at + i];
-  memcpy (job->y + at, sums, rows * sizeof *sums);
+  memcpy (job->y[l] + at, sums, rows * sizeof *sums);
 }
 
-/* Rows m … m + rows - 1 times columns j … j + cols - 1, whatever the weights are stored as. */
+/* Rows m … m + rows - 1 of @layer times columns j … j + cols - 1, whatever the weights are stored as. */
 static void
-linear_products (const linear_job *job, float *sums, size_t m, size_t rows, size_t j, size_t cols)
+linear_products (const linear_job *job, const cw_linear *layer, float *sums, size_t m, size_t rows, size_t j, size_t cols)
 {
   const cw_kernels *kernels = job->be->kernels;
-  const cw_tensor  *w = &job->layer->w;
+  const cw_tensor  *w = &layer->w;
   const size_t      n_in = w->dims[1], n_padded = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD, ld = job->be->column_size;
+  const int16_t    *columns = job->be->columns + j * ld;
 
   switch (w->dtype) {
   case CW_I8:
-    kernels->dot_q8 (sums, LINEAR_ROWS, job->be->columns + j * ld, ld, job->scales + j, cols,
-                     (const int8_t *) w->data + m * n_padded, job->layer->scales + m, rows, n_padded);
+    kernels->dot_q8 (sums, LINEAR_ROWS, columns, ld, job->scales + j, cols, (const int8_t *) w->data + m * n_padded,
+                     layer->scales + m, rows, n_padded);
     break;
   case CW_U8:
-    kernels->dot_q4 (sums, LINEAR_ROWS, job->be->columns + j * ld, ld, job->scales + j, cols,
-                     (const uint8_t *) w->data + m * n_padded / 2, job->layer->groups + m * n_padded / CW_Q4_GROUP,
-                     job->layer->scales + m, rows, n_padded);
+    kernels->dot_q4 (sums, LINEAR_ROWS, columns, ld, job->scales + j, cols, (const uint8_t *) w->data + m * n_padded / 2,
+                     layer->groups + m * n_padded / CW_Q4_GROUP, layer->scales + m, rows, n_padded);
     break;
   default:
     dot_rows (kernels, w->dtype) (sums, LINEAR_ROWS, job->x + j * job->ld_x, job->ld_x, cols,
@@ -105,18 +110,23 @@ static void
 linear_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
   const linear_job *job = arg;
+  size_t            l = 0;
 
   (void) thread;
-  for (size_t m = begin; m < end; m += LINEAR_ROWS) {
-    const size_t rows = end - m < LINEAR_ROWS ? end - m : LINEAR_ROWS;
+  for (size_t block = begin; block < end; block++) {
+    float sums[LINEAR_COLS][LINEAR_ROWS];
+
+    while (block >= job->first_block[l + 1])
+      l++;
+    const size_t n_rows = job->layers[l]->w.dims[0], m = (block - job->first_block[l]) * LINEAR_ROWS;
+    const size_t rows = n_rows - m < LINEAR_ROWS ? n_rows - m : LINEAR_ROWS;
 
     for (size_t j = 0; j < job->n; j += LINEAR_COLS) {
       const size_t cols = job->n - j < LINEAR_COLS ? job->n - j : LINEAR_COLS;
-      float        sums[LINEAR_COLS][LINEAR_ROWS];
 
-      linear_products (job, sums[0], m, rows, j, cols);
+      linear_products (job, job->layers[l], sums[0], m, rows, j, cols);
       for (size_t i = 0; i < cols; i++)
-        linear_finish (job, sums[i], j + i, m, rows);
+        linear_finish (job, l, sums[i], j + i, m, rows);
     }
   }
 }
@@ -129,37 +139,74 @@ quantise_task (void *arg, size_t begin, size_t end, unsigned thread)
   (void) thread;
   for (size_t j = begin; j < end; j++)
     job->scales[j] = job->be->kernels->quantise (job->be->columns + j * job->be->column_size, job->x + j * job->ld_x,
-                                                 job->layer->w.dims[1]);
+                                                 job->layers[0]->w.dims[1]);
 }
 
-/* Rows go out in pieces that leave each thread a few, so that a slower one holds the others up by little. */
-static void
-linear_rows (linear_job *job)
+static bool
+is_quantised (const cw_linear *layer)
 {
-  const size_t n_rows = job->layer->w.dims[0], share = n_rows / (cw_pool_n_threads (job->be->pool) * LINEAR_PIECES);
+  return layer->w.dtype == CW_I8 || layer->w.dtype == CW_U8;
+}
 
-  cw_pool_run (job->be->pool, n_rows, share < LINEAR_ROWS ? LINEAR_ROWS : share / LINEAR_ROWS * LINEAR_ROWS, linear_task, job);
+/* The job's n columns, at most COLUMNS of them if the weights are quantised. Blocks go out in pieces that leave each thread a few:
+ * long ones read memory faster, many let the threads end together. */
+static void
+linear_columns (linear_job *job)
+{
+  const size_t n_blocks = job->first_block[job->n_layers];
+  size_t       piece = n_blocks / (cw_pool_n_threads (job->be->pool) * LINEAR_PIECES);
+
+  if (is_quantised (job->layers[0]))
+    cw_pool_run (job->be->pool, job->n, 4, quantise_task, job);
+  cw_pool_run (job->be->pool, n_blocks, piece ? piece : 1, linear_task, job);
+}
+
+static void
+linear_run (linear_job *job)
+{
+  const size_t n = job->n;
+
+  for (size_t l = 0; l < job->n_layers; l++)
+    job->first_block[l + 1] = job->first_block[l] + (job->layers[l]->w.dims[0] + LINEAR_ROWS - 1) / LINEAR_ROWS;
+  if (!is_quantised (job->layers[0])) {
+    linear_columns (job);
+    return;
+  }
+  for (size_t j = 0; j < n; j += COLUMNS) {
+    job->n = n - j < COLUMNS ? n - j : COLUMNS;
+    linear_columns (job);
+    job->x += COLUMNS * job->ld_x;
+    for (size_t l = 0; l < job->n_layers; l++)
+      job->y[l] += COLUMNS * job->ld_y;
+    if (job->addend)
+      job->addend += COLUMNS * job->ld_y;
+    if (job->gate)
+      job->gate += COLUMNS * job->ld_y;
+  }
 }
 
 static void
 linear (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t n, const cw_linear *layer,
         cw_activation activation, const float *addend, const float *gate)
 {
-  linear_job job = { .be = be, .y = y, .ld_y = ld_y, .x = x, .ld_x = ld_x, .n = n, .layer = layer,
+  linear_job job = { .be = be, .x = x, .ld_x = ld_x, .n = n, .ld_y = ld_y, .n_layers = 1, .layers = { layer }, .y = { y },
                      .activation = activation, .addend = addend, .gate = gate };
 
-  if (layer->w.dtype != CW_I8 && layer->w.dtype != CW_U8) {
-    linear_rows (&job);
-    return;
-  }
-  for (size_t j = 0; j < n; j += COLUMNS) {
-    job.n = n - j < COLUMNS ? n - j : COLUMNS;
-    job.x = x + j * ld_x;
-    job.y = y + j * ld_y;
-    job.addend = addend ? addend + j * ld_y : NULL;
-    job.gate = gate ? gate + j * ld_y : NULL;
-    cw_pool_run (be->pool, job.n, 4, quantise_task, &job);
-    linear_rows (&job);
+  linear_run (&job);
+}
+
+static void
+linears (cw_backend *be, float *const *y, size_t ld_y, const float *x, size_t ld_x, size_t n,
+         const cw_linear *const *layers, size_t n_layers)
+{
+  for (size_t first = 0; first < n_layers; first += FUSED_MAX) {
+    linear_job job = { .be = be, .x = x, .ld_x = ld_x, .n = n, .ld_y = ld_y };
+
+    for (; job.n_layers < FUSED_MAX && first + job.n_layers < n_layers; job.n_layers++) {
+      job.layers[job.n_layers] = layers[first + job.n_layers];
+      job.y[job.n_layers] = y[first + job.n_layers];
+    }
+    linear_run (&job);
   }
 }
 
@@ -450,6 +497,7 @@ cw_backend_new (const char *name, unsigned n_threads, cw_error *error)
     .name = scalar ? "cpu-scalar" : "cpu",
     .kernels = cw_kernels_choose (scalar ? CW_LEVEL_C : CW_LEVEL_VNNI),
     .linear = linear,
+    .linears = linears,
     .layer_norm = layer_norm,
     .rms_norm = rms_norm,
     .attention = attention,

@@ -74,6 +74,9 @@ struct cw_backend {
   /* y [N, ld_y], x [N, ld_x]. @addend: NULL, or [N, ld_y] added (may be y itself); @gate: NULL, or [N, ld_y] multiplied. */
   void (*linear) (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t n, const cw_linear *linear,
                   cw_activation activation, const float *addend, const float *gate);
+  /* Several layers of as many inputs over the same x, without activation: each to its own y. One job for the threads. */
+  void (*linears) (cw_backend *be, float *const *y, size_t ld_y, const float *x, size_t ld_x, size_t n,
+                   const cw_linear *const *layers, size_t n_layers);
   /* (x - mean) / sqrt (variance + eps) * gamma + beta over C; y may be x. */
   void (*layer_norm) (cw_backend *be, float *y, const float *x, size_t n, size_t c, const cw_norm *norm);
   /* x / sqrt (mean of squares + eps) * gamma; y may be x. Zhang and Sennrich 2019, arXiv:1910.07467. */

@@ -37,6 +37,7 @@ struct cw_musicgen {
   layer             *layers;
   cw_norm            norm;
   cw_linear         *heads;    /* K of [V, width] */
+  const cw_linear  **head_list; /* K: pointers to them */
   cw_dtype           cache;    /* of keys and values: CW_F32 or CW_F16 */
   bool               projects; /* text and decoder differ in width */
   cw_linear          projection;
@@ -52,11 +53,12 @@ struct cw_musicgen_run {
   cw_arena     arena;
   size_t       n_rows, max_steps, n_texts, step;
   char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] of the model's cache type: a head reads one run of memory */
-  float       *fresh;         /* [n_rows, width]: keys or values of this step, before they go there */
+  float       *fresh_keys, *fresh_values; /* [n_rows, width]: this step's, before they go there */
   text_cache  *texts;         /* [n_texts] */
   size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
   float       *x, *normed, *q, *mixed, *inner;
   cw_context  *contexts;
+  float      **logits; /* [K]: where each codebook's go */
 };
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
@@ -184,12 +186,14 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
   model->layers = cw_arena_new (&model->arena, layer, config->n_layers);
   model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
   model->heads = cw_arena_new (&model->arena, cw_linear, k);
+  model->head_list = cw_arena_new (&model->arena, const cw_linear *, k);
 
   cw_fetch fetch = { be, *source, &model->arena, "", error, !cw_arena_ok (&model->arena, "the decoder", error) };
 
   for (unsigned i = 0; i < k && !fetch.failed; i++) {
     cw_fetch_matrix (&fetch, &model->embeddings[i], v + 1, c, "decoder.model.decoder.embed_tokens.%u.weight", i);
     cw_fetch_linear (&fetch, &model->heads[i], v, c, "decoder.lm_heads.%u.weight", i);
+    model->head_list[i] = &model->heads[i];
   }
   for (unsigned i = 0; i < config->n_layers && !fetch.failed; i++)
     fetch_layer (&fetch, &model->layers[i], config, i);
@@ -265,7 +269,8 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
     cache_floats = SIZE_MAX;
   run->keys = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
   run->values = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
-  run->fresh = cw_arena_new (&run->arena, float, n_rows * c);
+  run->fresh_keys = cw_arena_new (&run->arena, float, n_rows * c);
+  run->fresh_values = cw_arena_new (&run->arena, float, n_rows * c);
   run->texts = cw_arena_new (&run->arena, text_cache, n_texts);
   run->text_of = cw_arena_new (&run->arena, size_t, n_rows);
   run->x = cw_arena_new (&run->arena, float, n_rows * c);
@@ -274,6 +279,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   run->mixed = cw_arena_new (&run->arena, float, n_rows * c);
   run->inner = cw_arena_new (&run->arena, float, n_rows * config->ffn);
   run->contexts = cw_arena_new (&run->arena, cw_context, n_rows);
+  run->logits = cw_arena_new (&run->arena, float *, config->n_codebooks);
   if (!cw_arena_ok (&run->arena, "the clip's caches", error) || !cw_backend_reserve (model->be, max_steps, error)) {
     cw_musicgen_run_free (run);
     return NULL;
@@ -363,22 +369,20 @@ attend (cw_musicgen_run *run, size_t n_rows, cw_dtype cache, size_t head_stride,
                                       .scale = 1.0f / sqrtf ((float) d) });
 }
 
-/* This step's keys (or values) of one layer, to their place in its cache. */
+/* This step's keys (or values) of one layer, @fresh [n_rows, width], to their place in its cache. */
 static void
-remember (cw_musicgen_run *run, const cw_linear *linear, char *cache)
+remember (cw_musicgen_run *run, const float *fresh, char *cache)
 {
   const cw_musicgen_config *config = &run->model->config;
-  const size_t              c = config->width, d = c / config->heads;
-  cw_backend               *be = run->model->be;
+  const size_t              d = config->width / config->heads;
 
-  be->linear (be, run->fresh, c, run->normed, c, run->n_rows, linear, CW_ACTIVATION_NONE, NULL, NULL);
   for (size_t i = 0; i < run->n_rows * config->heads; i++) {
     const size_t at = (i * run->max_steps + run->step) * d;
 
     if (run->model->cache == CW_F16)
-      be->narrow (be, (uint16_t *) cache + at, run->fresh + i * d, d);
+      run->model->be->narrow (run->model->be, (uint16_t *) cache + at, fresh + i * d, d);
     else
-      memcpy ((float *) cache + at, run->fresh + i * d, d * sizeof (float));
+      memcpy ((float *) cache + at, fresh + i * d, d * sizeof (float));
   }
 }
 
@@ -391,9 +395,10 @@ self_attention (cw_musicgen_run *run, const layer *l, size_t index)
   char        *keys = run->keys + index * n * row_bytes, *values = run->values + index * n * row_bytes;
 
   be->layer_norm (be, run->normed, run->x, n, c, &l->self_norm);
-  be->linear (be, run->q, c, run->normed, c, n, &l->q, CW_ACTIVATION_NONE, NULL, NULL);
-  remember (run, &l->k, keys);
-  remember (run, &l->v, values);
+  be->linears (be, (float *const[]){ run->q, run->fresh_keys, run->fresh_values }, c, run->normed, c, n,
+               (const cw_linear *const[]){ &l->q, &l->k, &l->v }, 3);
+  remember (run, run->fresh_keys, keys);
+  remember (run, run->fresh_values, values);
   for (size_t row = 0; row < n; row++)
     run->contexts[row] = (cw_context){ keys + row * row_bytes, values + row * row_bytes, NULL, run->step + 1 };
   attend (run, n, run->model->cache, run->max_steps * d, d);
@@ -464,6 +469,7 @@ cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, c
   be->layer_norm (be, run->normed, run->x, n, c, &model->norm);
   copy_out (probe->after_norm, run->normed, n * c);
   for (size_t i = 0; i < k; i++)
-    be->linear (be, logits + i * v, k * v, run->normed, c, n, &model->heads[i], CW_ACTIVATION_NONE, NULL, NULL);
+    run->logits[i] = logits + i * v;
+  be->linears (be, run->logits, k * v, run->normed, c, n, model->head_list, k);
   run->step++;
 }

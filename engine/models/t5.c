@@ -204,9 +204,8 @@ block (cw_t5 *t5, const layer *l, workspace *w, size_t n)
   cw_backend         *be = t5->be;
 
   be->rms_norm (be, w->normed, w->x, n, c, &l->attention_norm);
-  be->linear (be, w->q, inner, w->normed, c, n, &l->q, CW_ACTIVATION_NONE, NULL, NULL);
-  be->linear (be, w->k, inner, w->normed, c, n, &l->k, CW_ACTIVATION_NONE, NULL, NULL);
-  be->linear (be, w->v, inner, w->normed, c, n, &l->v, CW_ACTIVATION_NONE, NULL, NULL);
+  be->linears (be, (float *const[]){ w->q, w->k, w->v }, inner, w->normed, c, n,
+               (const cw_linear *const[]){ &l->q, &l->k, &l->v }, 3);
   be->attention (be, &(cw_attention){ .q = w->q,
                                       .y = w->mixed,
                                       .n_queries = n,
