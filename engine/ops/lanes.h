@@ -13,6 +13,10 @@
 
 #define CW_LANES 16
 
+/* Before a loop over a tile's sums: they are kept in registers only when all such loops are gone, and gcc 12 leaves some at -O2
+ * and -O3 alike, at a third of the speed. */
+#define CW_UNROLL _Pragma ("GCC unroll 16")
+
 static inline float
 cw_lanes_sum (float lane[CW_LANES])
 {

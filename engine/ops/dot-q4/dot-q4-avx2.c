@@ -23,6 +23,7 @@ add_products (__m256i acc[DOT_TILE_COLS][2], const size_t half, __m256i both, bo
                            : _mm256_slli_epi16 (both, 12);
   const __m256i w = _mm256_mulhi_epi16 (top, _mm256_set1_epi16 (factor));
 
+  CW_UNROLL
   for (size_t j = 0; j < cols; j++)
     acc[j][half] =
       _mm256_add_epi32 (acc[j][half], _mm256_madd_epi16 (w, _mm256_loadu_si256 ((const __m256i *) (x + j * ld_x))));
@@ -34,34 +35,45 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
 {
   __m256 total[ROWS][DOT_TILE_COLS][2];
 
+  CW_UNROLL
   for (size_t i = 0; i < ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       total[i][j][0] = total[i][j][1] = _mm256_setzero_ps ();
   for (size_t at = 0; at < n_in; at += CW_Q4_RUN) {
     const size_t end = n_in - at < CW_Q4_RUN ? n_in : at + CW_Q4_RUN;
     __m256i      acc[ROWS][DOT_TILE_COLS][2];
 
+    CW_UNROLL
     for (size_t i = 0; i < ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j][0] = acc[i][j][1] = _mm256_setzero_si256 ();
     for (size_t c = at; c < end; c += CW_PAD)
+      CW_UNROLL
       for (size_t i = 0; i < ROWS; i++) {
         const uint8_t *from = w + cw_tiled (first + i, c, n_in) / 2;
         const int8_t  *scale = groups + (first + i) * (n_in / CW_Q4_GROUP) + c / CW_Q4_GROUP;
 
         _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        CW_UNROLL
         for (size_t half = 0; half < 2; half++) {
           const __m256i both = _mm256_cvtepu8_epi16 (_mm_loadu_si128 ((const __m128i *) (from + 16 * half)));
           add_products (acc[i], half, both, false, (int16_t) (16 * scale[0]), x + c + 16 * half, ld_x, cols);
           add_products (acc[i], half, both, true, (int16_t) (16 * scale[1]), x + c + 32 + 16 * half, ld_x, cols);
         }
       }
+    CW_UNROLL
     for (size_t i = 0; i < ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
+        CW_UNROLL
         for (size_t half = 0; half < 2; half++)
           total[i][j][half] = _mm256_add_ps (total[i][j][half], _mm256_cvtepi32_ps (acc[i][j][half]));
   }
+  CW_UNROLL
   for (size_t i = 0; i < ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       sums[first + i][j] = lanes_sum (total[i][j][0], total[i][j][1]);
 }
@@ -74,9 +86,12 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
 
   half_tile (sums, x, ld_x, w, groups, n_in, 0, cols);
   half_tile (sums, x, ld_x, w, groups, n_in, ROWS, cols);
-  for (size_t i = 0; i < n_rows && i < CW_TILE_ROWS; i++)
+  CW_UNROLL
+  for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
-      y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
+      if (i < n_rows)
+        y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
 }
 
 #define TILE(i, j, cols)                                                                                               \

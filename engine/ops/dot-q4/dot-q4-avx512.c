@@ -24,6 +24,7 @@ widen_groups (int16_t factors[CW_TILE_ROWS][RUN_GROUPS], const int8_t *groups, s
 {
   const __mmask32 mask = n >= 32 ? 0xffffffff : (1u << n) - 1;
 
+  CW_UNROLL
   for (size_t i = 0; i < CW_TILE_ROWS; i++) {
     const __m512i wide = _mm512_cvtepi8_epi16 (_mm256_maskz_loadu_epi8 (mask, groups + i * n_groups));
     _mm512_storeu_si512 (factors[i], _mm512_slli_epi16 (wide, 4));
@@ -37,7 +38,9 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
   const __m512i top = _mm512_set1_epi16 ((short) 0xf000);
   __m512        sums[CW_TILE_ROWS][DOT_TILE_COLS];
 
+  CW_UNROLL
   for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       sums[i][j] = _mm512_setzero_ps ();
   for (size_t at = 0; at < n_in; at += CW_Q4_RUN) {
@@ -46,16 +49,20 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
     int16_t      factors[CW_TILE_ROWS][RUN_GROUPS];
 
     widen_groups (factors, groups + at / CW_Q4_GROUP, n_in / CW_Q4_GROUP, (end - at) / CW_Q4_GROUP);
+    CW_UNROLL
     for (size_t i = 0; i < CW_TILE_ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j] = _mm512_setzero_si512 ();
     for (size_t c = at; c < end; c += CW_PAD) {
       __m512i column[DOT_TILE_COLS][2];
 
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++) {
         column[j][0] = _mm512_loadu_si512 (x + j * ld_x + c);
         column[j][1] = _mm512_loadu_si512 (x + j * ld_x + c + 32);
       }
+      CW_UNROLL
       for (size_t i = 0; i < CW_TILE_ROWS; i++) {
         const uint8_t *from = w + cw_tiled (i, c, n_in) / 2;
         const int16_t *factor = &factors[i][(c - at) / CW_Q4_GROUP];
@@ -66,19 +73,25 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
 
         if (i % 2 == 0)
           _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        CW_UNROLL
         for (size_t j = 0; j < cols; j++) {
           acc[i][j] = add_pairs (acc[i][j], low, column[j][0]);
           acc[i][j] = add_pairs (acc[i][j], high, column[j][1]);
         }
       }
     }
+    CW_UNROLL
     for (size_t i = 0; i < CW_TILE_ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         sums[i][j] = _mm512_add_ps (sums[i][j], _mm512_cvtepi32_ps (acc[i][j]));
   }
-  for (size_t i = 0; i < n_rows && i < CW_TILE_ROWS; i++)
+  CW_UNROLL
+  for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
-      y[j * ld_y + i] = lanes_sum (sums[i][j]) * w_scales[i] * x_scales[j];
+      if (i < n_rows)
+        y[j * ld_y + i] = lanes_sum (sums[i][j]) * w_scales[i] * x_scales[j];
 }
 
 #define TILE(i, j, cols)                                                                                               \

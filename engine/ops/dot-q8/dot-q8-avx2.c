@@ -21,35 +21,46 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
 {
   __m256 total[ROWS][DOT_TILE_COLS][2];
 
+  CW_UNROLL
   for (size_t i = 0; i < ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       total[i][j][0] = total[i][j][1] = _mm256_setzero_ps ();
   for (size_t at = 0; at < n_in; at += CW_Q8_RUN) {
     const size_t end = n_in - at < CW_Q8_RUN ? n_in : at + CW_Q8_RUN;
     __m256i      acc[ROWS][DOT_TILE_COLS][2];
 
+    CW_UNROLL
     for (size_t i = 0; i < ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j][0] = acc[i][j][1] = _mm256_setzero_si256 ();
     for (size_t c = at; c < end; c += 32)
+      CW_UNROLL
       for (size_t i = 0; i < ROWS; i++) {
         const int8_t *from = w + cw_tiled (first + i, c, n_in);
         const __m256i low = _mm256_cvtepi8_epi16 (_mm_loadu_si128 ((const __m128i *) from));
         const __m256i high = _mm256_cvtepi8_epi16 (_mm_loadu_si128 ((const __m128i *) (from + 16)));
 
         _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        CW_UNROLL
         for (size_t j = 0; j < cols; j++) {
           const __m256i *column = (const __m256i *) (x + j * ld_x + c);
           acc[i][j][0] = _mm256_add_epi32 (acc[i][j][0], _mm256_madd_epi16 (low, _mm256_loadu_si256 (column)));
           acc[i][j][1] = _mm256_add_epi32 (acc[i][j][1], _mm256_madd_epi16 (high, _mm256_loadu_si256 (column + 1)));
         }
       }
+    CW_UNROLL
     for (size_t i = 0; i < ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
+        CW_UNROLL
         for (size_t half = 0; half < 2; half++)
           total[i][j][half] = _mm256_add_ps (total[i][j][half], _mm256_cvtepi32_ps (acc[i][j][half]));
   }
+  CW_UNROLL
   for (size_t i = 0; i < ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       sums[first + i][j] = lanes_sum (total[i][j][0], total[i][j][1]);
 }
@@ -62,9 +73,12 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
 
   half_tile (sums, x, ld_x, w, n_in, 0, cols);
   half_tile (sums, x, ld_x, w, n_in, ROWS, cols);
-  for (size_t i = 0; i < n_rows && i < CW_TILE_ROWS; i++)
+  CW_UNROLL
+  for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
-      y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
+      if (i < n_rows)
+        y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
 }
 
 #define TILE(i, j, cols)                                                                                               \

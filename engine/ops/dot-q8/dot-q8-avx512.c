@@ -21,42 +21,54 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
 {
   __m512 sums[CW_TILE_ROWS][DOT_TILE_COLS];
 
+  CW_UNROLL
   for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       sums[i][j] = _mm512_setzero_ps ();
   for (size_t at = 0; at < n_in; at += CW_Q8_RUN) {
     const size_t end = n_in - at < CW_Q8_RUN ? n_in : at + CW_Q8_RUN;
     __m512i      acc[CW_TILE_ROWS][DOT_TILE_COLS];
 
+    CW_UNROLL
     for (size_t i = 0; i < CW_TILE_ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j] = _mm512_setzero_si512 ();
     for (size_t c = at; c < end; c += CW_PAD) {
       __m512i column[DOT_TILE_COLS][2];
 
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++) {
         column[j][0] = _mm512_loadu_si512 (x + j * ld_x + c);
         column[j][1] = _mm512_loadu_si512 (x + j * ld_x + c + 32);
       }
+      CW_UNROLL
       for (size_t i = 0; i < CW_TILE_ROWS; i++) {
         const int8_t *from = w + cw_tiled (i, c, n_in);
         const __m512i low = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) from));
         const __m512i high = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) (from + 32)));
 
         _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        CW_UNROLL
         for (size_t j = 0; j < cols; j++) {
           acc[i][j] = add_pairs (acc[i][j], low, column[j][0]);
           acc[i][j] = add_pairs (acc[i][j], high, column[j][1]);
         }
       }
     }
+    CW_UNROLL
     for (size_t i = 0; i < CW_TILE_ROWS; i++)
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         sums[i][j] = _mm512_add_ps (sums[i][j], _mm512_cvtepi32_ps (acc[i][j]));
   }
-  for (size_t i = 0; i < n_rows && i < CW_TILE_ROWS; i++)
+  CW_UNROLL
+  for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
-      y[j * ld_y + i] = lanes_sum (sums[i][j]) * w_scales[i] * x_scales[j];
+      if (i < n_rows)
+        y[j * ld_y + i] = lanes_sum (sums[i][j]) * w_scales[i] * x_scales[j];
 }
 
 #define TILE(i, j, cols)                                                                                               \

@@ -42,16 +42,21 @@ tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t 
   __m256 acc[TILE_ROWS][TILE_COLS][2], column[TILE_COLS][2];
   size_t c = 0;
 
+  CW_UNROLL
   for (size_t i = 0; i < rows; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       acc[i][j][0] = acc[i][j][1] = _mm256_setzero_ps ();
   for (; c + 16 <= n_in; c += 16) {
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++) {
       column[j][0] = _mm256_loadu_ps (x + j * ld_x + c);
       column[j][1] = _mm256_loadu_ps (x + j * ld_x + c + 8);
     }
+    CW_UNROLL
     for (size_t i = 0; i < rows; i++) {
       const __m256 low = load (w + i * w_bytes, c), high = load (w + i * w_bytes, c + 8);
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++) {
         acc[i][j][0] = _mm256_fmadd_ps (low, column[j][0], acc[i][j][0]);
         acc[i][j][1] = _mm256_fmadd_ps (high, column[j][1], acc[i][j][1]);
@@ -60,23 +65,28 @@ tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t 
   }
   if (c < n_in) {
     /* the last elements, with zeros behind them */
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++) {
       float rest[16] = { 0 };
       memcpy (rest, x + j * ld_x + c, (n_in - c) * sizeof *rest);
       column[j][0] = _mm256_loadu_ps (rest);
       column[j][1] = _mm256_loadu_ps (rest + 8);
     }
+    CW_UNROLL
     for (size_t i = 0; i < rows; i++) {
       char rest[16 * sizeof (float)] = { 0 };
       memcpy (rest, w + i * w_bytes + c * element_bytes, (n_in - c) * element_bytes);
       const __m256 low = load (rest, 0), high = load (rest, 8);
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++) {
         acc[i][j][0] = _mm256_fmadd_ps (low, column[j][0], acc[i][j][0]);
         acc[i][j][1] = _mm256_fmadd_ps (high, column[j][1], acc[i][j][1]);
       }
     }
   }
+  CW_UNROLL
   for (size_t i = 0; i < rows; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       y[j * ld_y + i] = lanes_sum (acc[i][j][0], acc[i][j][1]);
 }

@@ -40,29 +40,39 @@ tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t 
   __m512 acc[TILE_ROWS][TILE_COLS], column[TILE_COLS];
   size_t c = 0;
 
+  CW_UNROLL
   for (size_t i = 0; i < rows; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       acc[i][j] = _mm512_setzero_ps ();
   for (; c + 16 <= n_in; c += 16) {
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       column[j] = _mm512_loadu_ps (x + j * ld_x + c);
+    CW_UNROLL
     for (size_t i = 0; i < rows; i++) {
       const __m512 row = load (w + i * w_bytes, c, 0xffff);
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j] = _mm512_fmadd_ps (row, column[j], acc[i][j]);
     }
   }
   if (c < n_in) {
     const __mmask16 mask = (__mmask16) ((1u << (n_in - c)) - 1);
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       column[j] = _mm512_maskz_loadu_ps (mask, x + j * ld_x + c);
+    CW_UNROLL
     for (size_t i = 0; i < rows; i++) {
       const __m512 row = load (w + i * w_bytes, c, mask);
+      CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j] = _mm512_fmadd_ps (row, column[j], acc[i][j]);
     }
   }
+  CW_UNROLL
   for (size_t i = 0; i < rows; i++)
+    CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       y[j * ld_y + i] = lanes_sum (acc[i][j]);
 }

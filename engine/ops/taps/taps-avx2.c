@@ -16,34 +16,46 @@ tile (float *y, size_t ld_y, const float *panel, const float *const *rows, size_
   __m256  acc[4][3], x[3];
   __m256i mask[3];
 
+  CW_UNROLL
   for (size_t j = 0; j < vectors; j++)
     mask[j] = first_lanes (n_cols > 8 * j ? n_cols - 8 * j : 0);
+  CW_UNROLL
   for (size_t m = 0; m < 4; m++)
+    CW_UNROLL
     for (size_t j = 0; j < vectors; j++)
       acc[m][j] = _mm256_set1_ps (bias[m]);
   if (n_cols >= 8 * vectors)
     for (size_t r = 0; r < n_taps; r++) {
+      CW_UNROLL
       for (size_t j = 0; j < vectors; j++)
         x[j] = _mm256_loadu_ps (rows[r] + first + t + 8 * j);
+      CW_UNROLL
       for (size_t m = 0; m < 4; m++) {
         const __m256 w = _mm256_broadcast_ss (panel + r * CW_PANEL + m);
+        CW_UNROLL
         for (size_t j = 0; j < vectors; j++)
           acc[m][j] = _mm256_fmadd_ps (w, x[j], acc[m][j]);
       }
     }
   else
     for (size_t r = 0; r < n_taps; r++) {
+      CW_UNROLL
       for (size_t j = 0; j < vectors; j++)
         x[j] = _mm256_maskload_ps (rows[r] + first + t + 8 * j, mask[j]);
+      CW_UNROLL
       for (size_t m = 0; m < 4; m++) {
         const __m256 w = _mm256_broadcast_ss (panel + r * CW_PANEL + m);
+        CW_UNROLL
         for (size_t j = 0; j < vectors; j++)
           acc[m][j] = _mm256_fmadd_ps (w, x[j], acc[m][j]);
       }
     }
-  for (size_t m = 0; m < n_rows && m < 4; m++)
+  CW_UNROLL
+  for (size_t m = 0; m < 4; m++)
+    CW_UNROLL
     for (size_t j = 0; j < vectors; j++)
-      _mm256_maskstore_ps (y + m * ld_y + t + 8 * j, mask[j], acc[m][j]);
+      if (m < n_rows)
+        _mm256_maskstore_ps (y + m * ld_y + t + 8 * j, mask[j], acc[m][j]);
 }
 
 void

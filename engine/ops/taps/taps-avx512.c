@@ -16,23 +16,32 @@ tile (float *y, size_t ld_y, const float *panel, const float *const *rows, size_
   __m512    acc[CW_PANEL][3], x[3];
   __mmask16 mask[3];
 
+  CW_UNROLL
   for (size_t j = 0; j < vectors; j++)
     mask[j] = n_cols > 16 * j ? first_lanes (n_cols - 16 * j) : 0;
+  CW_UNROLL
   for (size_t m = 0; m < CW_PANEL; m++)
+    CW_UNROLL
     for (size_t j = 0; j < vectors; j++)
       acc[m][j] = _mm512_set1_ps (bias[m]);
   for (size_t r = 0; r < n_taps; r++) {
+    CW_UNROLL
     for (size_t j = 0; j < vectors; j++)
       x[j] = _mm512_maskz_loadu_ps (mask[j], rows[r] + first + t + 16 * j);
+    CW_UNROLL
     for (size_t m = 0; m < CW_PANEL; m++) {
       const __m512 w = _mm512_set1_ps (panel[r * CW_PANEL + m]);
+      CW_UNROLL
       for (size_t j = 0; j < vectors; j++)
         acc[m][j] = _mm512_fmadd_ps (w, x[j], acc[m][j]);
     }
   }
-  for (size_t m = 0; m < n_rows; m++)
+  CW_UNROLL
+  for (size_t m = 0; m < CW_PANEL; m++)
+    CW_UNROLL
     for (size_t j = 0; j < vectors; j++)
-      _mm512_mask_storeu_ps (y + m * ld_y + t + 16 * j, mask[j], acc[m][j]);
+      if (m < n_rows)
+        _mm512_mask_storeu_ps (y + m * ld_y + t + 16 * j, mask[j], acc[m][j]);
 }
 
 void
