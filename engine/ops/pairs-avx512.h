@@ -16,7 +16,9 @@ static inline __attribute__ ((always_inline)) __m512i
 add_pairs (__m512i sum, __m512i a, __m512i b)
 {
 #ifdef __AVX512VNNI__
-  return _mm512_dpwssd_epi32 (sum, a, b);
+  /* gcc 12 copies the sum before the intrinsic's instruction, and again behind it */
+  __asm__ ("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "vm"(b));
+  return sum;
 #else
   return _mm512_add_epi32 (sum, _mm512_madd_epi16 (a, b));
 #endif
