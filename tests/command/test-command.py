@@ -48,6 +48,7 @@ class Command(unittest.TestCase):
         self.folder = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.folder)
         os.chdir(self.folder)
+        self.cache = {"XDG_CACHE_HOME": os.path.join(self.folder, "cache")}
 
     def test_same_seed_same_bytes(self):
         for name in ("a.wav", "b.wav"):
@@ -134,6 +135,26 @@ class Command(unittest.TestCase):
         self.assertTrue(run("encode", "codes", "-o", "x", code=1).stderr)
         self.assertTrue(run("encode", "missing.wav", "-o", "x", code=1).stderr)
         self.assertTrue(run("encode", "a.wav", "-o", "/dev/null", code=1).stderr)
+
+    def test_bench(self):
+        report = json.loads(run("bench", "--seconds", "0.5", "--precision", "int8", "--threads", "1", "--json", env=self.cache).stdout)
+        self.assertEqual((report["precision"], report["threads"]), ("int8", 1))
+        for key in ("steps_per_s", "times_real_time", "weight_bytes_per_step", "read_bandwidth", "bandwidth_fraction", "first_sound_s",
+                    "codec_times_real_time", "load_s", "peak_rss_bytes"):
+            self.assertGreater(report[key], 0, key)
+        for wrong in (["--seconds", "0"], ["--seconds", "1e9"], ["--threads", "-1"], ["--precision", "int3"]):
+            run("bench", *wrong, code=2, env=self.cache)
+
+    def test_precision(self):
+        """The same clip again from the cache; the file says what it was made with; another thread count changes nothing."""
+        clips = []
+        for name, threads in (("a.wav", "1"), ("b.wav", "2")):
+            result = run("generate", "rain", "-d", "0.5", "-s", "3", "-p", "int8", "--threads", threads, "-o", name, "--json", env=self.cache)
+            self.assertEqual(json.loads(result.stdout)["recipe"]["precision"], "int8")
+            clips.append(digest(name))
+        self.assertEqual(*clips)
+        run("generate", "rain", "-p", "int9", code=2)
+        self.assertEqual(len(os.listdir(os.path.join(self.folder, "cache/clipwright/weights"))), 1)
 
     def test_doctor(self):
         report = json.loads(subprocess.run([PROGRAM, "doctor", "--json"], stdout=subprocess.PIPE,
