@@ -49,7 +49,7 @@ typedef struct {
   double        load_s; /* what loading the model took */
 } CwLoaded;
 
-#define CW_COMMAND_PRECISION_HELP N_ ("auto (default), f32 (exact), bf16, f16, int8 (1 of 100 tokens differs) or int4 (12 of 100)")
+#define CW_COMMAND_PRECISION_HELP N_ ("auto (default), f32 (exact), bf16, f16, int8 (1 of 100 tokens differs) or int4 (6 of 100)")
 
 /* NULL @which: the starter. NULL @precision: auto. @n_threads 0: one a core. FALSE with @error; *@code is then the exit code. */
 gboolean           cw_command_load (CwLoaded *loaded, const char *which, const char *precision, guint n_threads, CwExit *code,

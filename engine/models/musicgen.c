@@ -143,6 +143,23 @@ fetch_layer (cw_fetch *fetch, layer *l, const cw_musicgen_config *config, unsign
 #undef LAYER
 }
 
+/* What the heads lose goes straight into the logits, and they are few: they are stored one size wider than the layers. */
+static void
+fetch_heads (cw_fetch *fetch, cw_musicgen *model)
+{
+  const cw_storage layers = fetch->source.storage;
+
+  if (layers == CW_STORE_INT8)
+    fetch->source.storage = CW_STORE_F16;
+  else if (layers == CW_STORE_INT4)
+    fetch->source.storage = CW_STORE_INT8;
+  for (unsigned i = 0; i < model->config.n_codebooks && !fetch->failed; i++) {
+    cw_fetch_linear (fetch, &model->heads[i], model->config.codebook_size, model->config.width, "decoder.lm_heads.%u.weight", i);
+    model->head_list[i] = &model->heads[i];
+  }
+  fetch->source.storage = layers;
+}
+
 /* The table of positions: stored in the files of transformers; computed when it is missing: [cos | sin] halves. */
 static void
 fetch_positions (cw_fetch *fetch, cw_musicgen *model)
@@ -190,11 +207,9 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
 
   cw_fetch fetch = { be, *source, &model->arena, "", error, !cw_arena_ok (&model->arena, "the decoder", error) };
 
-  for (unsigned i = 0; i < k && !fetch.failed; i++) {
+  for (unsigned i = 0; i < k && !fetch.failed; i++)
     cw_fetch_matrix (&fetch, &model->embeddings[i], v + 1, c, "decoder.model.decoder.embed_tokens.%u.weight", i);
-    cw_fetch_linear (&fetch, &model->heads[i], v, c, "decoder.lm_heads.%u.weight", i);
-    model->head_list[i] = &model->heads[i];
-  }
+  fetch_heads (&fetch, model);
   for (unsigned i = 0; i < config->n_layers && !fetch.failed; i++)
     fetch_layer (&fetch, &model->layers[i], config, i);
   cw_fetch_vector (&fetch, &model->norm.gamma, c, "decoder.model.decoder.layer_norm.weight");
