@@ -207,11 +207,12 @@ describe (cw_model *model, cw_error *error)
     if (!read_defaults (model, &max_length, error))
       return false;
     /* a clip of T frames takes T + late steps, each with a position of its own */
-    model->max_frames = lm->n_positions > late ? lm->n_positions - late : 1;
-    if ((double) model->max_frames > max_length)
-      model->max_frames = (size_t) max_length;
+    model->window_frames = lm->n_positions > late ? lm->n_positions - late : 1;
+    if ((double) model->window_frames > max_length)
+      model->window_frames = (size_t) max_length;
     info->can_generate = true;
-    info->max_duration_s = (double) model->max_frames * (double) codec->hop_samples / (double) codec->rate_hz;
+    info->window_s = (double) model->window_frames * (double) codec->hop_samples / (double) codec->rate_hz;
+    info->max_duration_s = info->window_s;
   }
   return true;
 }

@@ -26,7 +26,7 @@ struct cw_model {
   cw_musicgen  *musicgen;
   cw_encodec   *codec;
   cw_model_info info;
-  size_t        max_frames; /* longest clip of one window; 0 for a codec alone */
+  size_t        window_frames; /* longest clip of one window; 0 for a codec alone */
 };
 
 /* Channels of sound that one run of the codec makes: 2 only for the 48 kHz codec. */
@@ -36,3 +36,7 @@ size_t cw_model_n_sides (const cw_model *model);
 
 /* Frames of a clip of @duration_s: to the nearest, at least 1. */
 size_t cw_frames_of (const cw_model_info *info, double duration_s);
+/* Frames of the sound that the clip continues: those that the codec makes of it; 0 when there is none. */
+size_t cw_request_n_given (const cw_request *request, const cw_model_info *info);
+/* Is there a prompt for the clip's beginning? */
+bool   cw_request_has_prompt (const cw_request *request);

@@ -104,8 +104,14 @@ typedef struct {
   unsigned    codebook_size;   /* V */
   unsigned    frame_rate_hz;   /* codec frames a second, rounded up */
   unsigned    hop_samples;     /* samples of one frame */
-  double      max_duration_s;  /* longest clip that one window of the model can hold; 0 for a codec alone */
+  double      window_s;        /* what the model hears at once, and so the longest clip without extension; 0 for a codec alone */
+  double      max_duration_s;  /* longest clip: CW_DURATION_MAX_S where it can extend, else window_s */
+  double      extend_stride_s; /* how far the window moves on by default; 0 when it cannot extend */
   bool        can_generate;    /* false for a codec alone */
+  bool        can_continue;    /* takes sound to continue */
+  bool        can_follow_melody; /* takes a melody */
+  bool        can_extend;      /* makes clips longer than its window, and endless ones */
+  bool        can_change_prompt; /* takes prompts that begin later */
   size_t      weight_bytes;    /* of all files, as stored */
   cw_precision precision;      /* that is used: never CW_PRECISION_AUTO */
   /* the model's own defaults, from generation_config.json or the published ones */
@@ -124,14 +130,32 @@ const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the 
 
 /* ---- a request and what comes back -------------------------------------------------------------------------- */
 
-#define CW_PROMPT_MAX_BYTES 65536 /* longer prompts are refused, not cut */
-#define CW_TAKES_MAX        16
-#define CW_GUIDANCE_MAX     20.0
-#define CW_TEMPERATURE_MAX  5.0
+#define CW_PROMPT_MAX_BYTES   65536 /* longer prompts are refused, not cut */
+#define CW_PROMPT_CHANGES_MAX 64
+#define CW_TAKES_MAX          16
+#define CW_GUIDANCE_MAX       20.0
+#define CW_TEMPERATURE_MAX    5.0
+#define CW_DURATION_MAX_S     600.0
+
+/* Sound that a request starts from: at the model's rate (rate_hz), every sample finite. Borrowed for the call. */
+typedef struct {
+  const float *samples;    /* interleaved [n_samples, n_channels] */
+  size_t       n_samples;  /* per channel; 0: there is none */
+  unsigned     n_channels;
+} cw_signal;
+
+/* From @from_s of the clip on, the prompt is @prompt. */
+typedef struct {
+  double      from_s; /* > 0, before the clip's end; to the nearest frame */
+  const char *prompt; /* as cw_request's, not blank */
+} cw_prompt_change;
+
+typedef struct cw_codes cw_codes;
 
 typedef struct {
-  const char *prompt;      /* valid UTF-8, not blank, at most CW_PROMPT_MAX_BYTES */
-  double      duration_s;  /* > 0, at most max_duration_s; rounded to whole frames, at least one */
+  const char *prompt;      /* valid UTF-8, at most CW_PROMPT_MAX_BYTES; blank only beside sound to continue or a melody */
+  double      duration_s;  /* of the whole clip, with what it continues: > 0, at most max_duration_s; rounded to whole frames, at
+                            * least one. Not looked at when endless */
   uint64_t    seed;        /* the same request, seed and backend kind give the same samples, whatever the threads */
   unsigned    n_takes;     /* 1 … CW_TAKES_MAX clips in one pass; take i of seed s is the same in any number of takes */
   unsigned    first_take;  /* number of the first of them, usually 0 */
@@ -139,6 +163,21 @@ typedef struct {
   float       temperature; /* 0: the likeliest token always (greedy); up to 5 */
   int         top_k;       /* 0: off */
   float       top_p;       /* 0 or 1: off; (0, 1): nucleus, and top_k is then off (AudioCraft's rule) */
+
+  /* Continuation (can_continue): the clip begins with this sound as the codec hears it, and goes on from its last frame. Of as many
+   * channels as the model; shorter than the clip by a frame at least. Where it is longer than the window, the model hears the last
+   * window - extend_stride_s of it. Not both. */
+  cw_signal        continue_sound;
+  const cw_codes *continue_codes; /* the same by its codes: nothing is lost by encoding again. One chunk, the model's K and V; or NULL */
+  /* Melody (can_follow_melody): of 1 or 2 channels; what lies past the window is heard by later windows, what is shorter repeats. */
+  cw_signal        melody;
+  /* Prompts that begin later (can_change_prompt), by rising time: [n_changes] or NULL. */
+  const cw_prompt_change *changes;
+  unsigned        n_changes;   /* at most CW_PROMPT_CHANGES_MAX */
+  /* Longer than the window (can_extend): the window moves on by this, and what is left in it is heard as the beginning of the next
+   * (AudioCraft's extend_stride): a frame at least, less than the window. 0: the model's default. */
+  double          extend_stride_s;
+  bool            endless;     /* until cancelled, with bounded memory; one take */
 } cw_request;
 
 /* One piece of a take, final: no later code can change it. Blocks of a take come in order, without gaps. */
@@ -155,9 +194,9 @@ typedef enum { CW_STAGE_TEXT, CW_STAGE_CODES, CW_STAGE_AUDIO } cw_stage;
 
 typedef struct {
   cw_stage stage;
-  size_t   step, n_steps;          /* decoder steps done and in all (0 before the first) */
+  size_t   step, n_steps;          /* decoder steps done and in all, over all windows; n_steps 0: endless */
   size_t   n_samples;              /* per channel, final so far, of the first take */
-  size_t   n_samples_total;        /* of a whole take */
+  size_t   n_samples_total;        /* of a whole take; 0: endless */
   double   elapsed_s, remaining_s; /* wall clock; remaining < 0 while not known */
 } cw_progress;
 
@@ -173,13 +212,11 @@ typedef struct {
 void      cw_request_init (cw_request *request, const cw_model_info *info);
 /* Is every value in range for this model? Says which is not, what was given and what is allowed. */
 cw_status cw_request_check (const cw_request *request, const cw_model_info *info, cw_error *error);
-/* Samples per channel of one take of @request: whole frames. */
+/* Samples per channel of one take of @request: whole frames; 0 when it is endless. */
 size_t    cw_request_n_samples (const cw_request *request, const cw_model_info *info);
 
-typedef struct cw_codes cw_codes;
-
 /* Runs the request. With @codes non-NULL, *codes receives the codes of the first take (also after a cancel: those
- * made so far, perhaps NULL). Returns CW_ERROR_CANCELLED after a cancel; then the blocks given out before stay valid and
+ * made so far, perhaps NULL; always NULL for an endless one). Returns CW_ERROR_CANCELLED after a cancel; then the blocks given out before stay valid and
  * the decoded remainder of finished frames has been given out, too. */
 cw_status cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw_codes **codes,
                        cw_error *error);
