@@ -206,9 +206,9 @@ cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_r
   *result = (cw_bench_result){ 0 };
   if (!model->musicgen)
     return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a codec alone: there is no decoder to measure.", model->info.name);
-  if (!(seconds > 0.0) || seconds > model->info.max_duration_s)
+  if (!(seconds > 0.0) || seconds > model->info.window_s)
     return cw_fail (error, CW_ERROR_ARGUMENT, "The length is %g s; more than 0 and at most %g s were expected.", seconds,
-                    model->info.max_duration_s);
+                    model->info.window_s);
   n_steps = cw_frames_of (&model->info, seconds);
   before = read_bandwidth (pool);
   status = time_steps (model, n_steps, result, cancel, error);

@@ -2,11 +2,14 @@
  *
  * generate.c: a request from the prompt to the last block.
  *
- *     prompt ─ tokenizer ─ T5 ─ keys and values of cross attention                                       once
+ *     prompts ─ tokenizer ─ T5 ─ keys and values of cross attention                                      once
+ *     sound to continue ─ codec's encoder ─ codes of the clip's first frames                             once
+ *     columns of what a window begins with ─ fed to the decoder's caches                                 each window
  *     columns of the delay pattern ─ decoder step ─ guidance ─ sampling ─ the next column                each step
  *     frames that are whole ─ codec's stream ─ block                                                      each FIRST_PUSH or PUSH frames
  *
  * Rows of a step: the takes with the text, then, with guidance, the same takes without: one pass over the weights for all.
+ * The caches hold one window; the codec's stream runs through all of them. See windows.h.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +17,22 @@
 
 #include "base/error.h"
 #include "generate/clip-decoder.h"
+#include "generate/conditions.h"
+#include "generate/windows.h"
 #include "models/delay-pattern.h"
 #include "sampling/philox.h"
 #include "sampling/sampler.h"
 
 #define FIRST_PUSH 10 /* frames of the first pushes: sound comes soon */
 #define PUSH       25
+#define FEED       64 /* columns that are fed between two looks at the cancel flag */
+
+/* How much is done, and what it took. */
+typedef struct {
+  size_t n_steps, n_fed;             /* so far */
+  size_t n_steps_total, n_fed_total; /* 0 when the clip is endless */
+  double steps_s, feeding_s;
+} tally;
 
 typedef struct {
   cw_model         *model;
@@ -27,17 +40,22 @@ typedef struct {
   const cw_sink    *sink;
   cw_arena          arena;
   cw_musicgen_run  *run;
-  cw_delay_pattern  pattern;
+  cw_conditions     conditions;
+  cw_windows        plan;
+  cw_window         window;    /* that is being made */
+  cw_delay_pattern  pattern;   /* of its frames */
+  size_t            step;      /* its column that is read next */
   size_t            n_takes, n_rows, k, v;
-  size_t            step, n_steps;
-  size_t            n_decoded; /* frames that went to the codec */
-  int32_t          *codes;     /* [n_takes, K, n_frames] */
-  int32_t          *ids;       /* [n_rows, K] */
+  size_t            n_decoded; /* frames of the clip that went to the codec */
+  int32_t          *codes;     /* [n_takes, K, n_kept]: of the clip's frames from first_kept on */
+  size_t            n_kept, first_kept;
+  int32_t          *ids;       /* [n_rows, FEED, K] */
   float            *logits;    /* [n_rows, K, V] */
   char             *scratch;   /* for sampling: n_threads of scratch_bytes */
   size_t            scratch_bytes;
   cw_clip_decoder  *decoders;  /* [n_takes] */
-  double            began_s, stepping_s; /* clock at the call and at the first step */
+  double            began_s;   /* clock at the call */
+  tally             done;
 } pass;
 
 static double
@@ -55,106 +73,191 @@ is_cancelled (const pass *p)
   return p->sink && p->sink->cancel && atomic_load_explicit (p->sink->cancel, memory_order_relaxed);
 }
 
+static bool
+is_endless (const pass *p)
+{
+  return p->request->endless;
+}
+
 static void
 tell_progress (const pass *p, cw_stage stage)
 {
-  const double now = now_s ();
+  const tally *done = &p->done;
   cw_progress  progress = {
     .stage = stage,
-    .step = p->step,
-    .n_steps = p->n_steps,
+    .step = done->n_steps,
+    .n_steps = done->n_steps_total,
     .n_samples = p->decoders[0].n_samples,
-    .n_samples_total = p->pattern.n_frames * p->model->info.hop_samples,
-    .elapsed_s = now - p->began_s,
+    .n_samples_total = is_endless (p) ? 0 : p->plan.n_frames * p->model->info.hop_samples,
+    .elapsed_s = now_s () - p->began_s,
     .remaining_s = -1.0,
   };
 
   if (!p->sink || !p->sink->progress)
     return;
-  if (p->step >= 4)
-    progress.remaining_s = (now - p->stepping_s) / (double) p->step * (double) (p->n_steps - p->step);
+  if (done->n_steps >= 4 && !is_endless (p)) {
+    const double step_s = done->steps_s / (double) done->n_steps;
+    const double column_s = done->n_fed ? done->feeding_s / (double) done->n_fed : step_s;
+
+    progress.remaining_s = step_s * (double) (done->n_steps_total - done->n_steps) + column_s * (double) (done->n_fed_total - done->n_fed);
+  }
   p->sink->progress (&progress, p->sink->user);
 }
 
 /* ---- before the first step ----------------------------------------------------------------------------------------- */
 
-/* All memory of the pass, but for what the text needs. */
+/* The windows, what they add up to, and how many frames of codes are kept: all, or what an endless clip still needs. */
+static void
+plan_windows (pass *p)
+{
+  const cw_request    *request = p->request;
+  const cw_model_info *info = &p->model->info;
+  const double         stride_s = request->extend_stride_s != 0.0 ? request->extend_stride_s : info->extend_stride_s;
+  size_t               n_windows;
+
+  p->plan = (cw_windows){
+    .n_frames = request->endless ? SIZE_MAX : cw_frames_of (info, request->duration_s),
+    .n_given = cw_request_n_given (request, info),
+    .n_window = p->model->window_frames,
+    .stride = cw_stride_of (p->model, stride_s),
+  };
+  p->window = cw_windows_first (&p->plan);
+  cw_windows_count (&p->plan, &n_windows, &p->done.n_steps_total, &p->done.n_fed_total);
+  p->done.n_steps_total += n_windows * (cw_delay_count (&p->pattern) - 1);
+  p->n_kept = request->endless ? p->window.start + p->plan.n_window : p->plan.n_frames;
+}
+
+/* All memory of the pass, but for what the texts need. */
 static cw_status
 prepare (pass *p, cw_error *error)
 {
   cw_model                 *model = p->model;
   const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
-  const bool                guided = p->request->guidance != 1.0f;
+  const size_t              n_texts = cw_conditions_n_texts (p->request);
+  const bool                guided = p->request->guidance != 1.0f && n_texts > 0; /* without a text there is nothing to stress */
   const bool                whole = cw_encodec_get_config (model->codec)->net.group_norm;
+  size_t                    n_codes;
   cw_status                 status = CW_OK;
 
   p->k = config->n_codebooks;
   p->v = config->codebook_size;
-  p->pattern = (cw_delay_pattern){ p->k, cw_frames_of (&model->info, p->request->duration_s), config->n_channels, true };
-  p->n_steps = cw_delay_n_steps (&p->pattern);
+  p->pattern = (cw_delay_pattern){ .n_codebooks = p->k, .group = config->n_channels, .delayed = true };
+  plan_windows (p);
+  p->pattern.n_frames = p->window.n_frames;
   p->n_takes = p->request->n_takes;
   p->n_rows = guided ? 2 * p->n_takes : p->n_takes;
   p->scratch_bytes = (cw_sampler_scratch_bytes (p->v) + 63) & ~(size_t) 63;
-  p->codes = cw_arena_new (&p->arena, int32_t, p->n_takes * p->k * p->pattern.n_frames);
-  p->ids = cw_arena_new (&p->arena, int32_t, p->n_rows * p->k);
+  p->codes = cw_mul (p->n_takes * p->k, p->n_kept, &n_codes) ? cw_arena_new (&p->arena, int32_t, n_codes) : NULL;
+  p->ids = cw_arena_new (&p->arena, int32_t, p->n_rows * FEED * p->k);
   p->logits = cw_arena_new (&p->arena, float, p->n_rows * p->k * p->v);
   p->scratch = cw_arena_take (&p->arena, cw_pool_n_threads (model->engine->be->pool), p->scratch_bytes);
   p->decoders = cw_arena_new (&p->arena, cw_clip_decoder, p->n_takes);
   if (!cw_arena_ok (&p->arena, "the clip", error))
     return CW_ERROR_MEMORY;
+  if (!p->codes)
+    return cw_fail_memory (error, "the clip's codes", p->n_kept);
   for (size_t i = 0; i < p->n_takes && status == CW_OK; i++)
     status = cw_clip_decoder_init (&p->decoders[i], model, p->request->first_take + (unsigned) i,
-                                   whole ? p->pattern.n_frames : PUSH, error);
-  if (status == CW_OK && !(p->run = cw_musicgen_run_new (model->musicgen, p->n_rows, p->n_steps, 1, error)))
+                                   whole ? p->plan.n_frames : PUSH, error);
+  /* no window has more columns than the first, which is the longest */
+  if (status == CW_OK && !(p->run = cw_musicgen_run_new (model->musicgen, p->n_rows, cw_delay_n_steps (&p->pattern), n_texts, error)))
     status = CW_ERROR_MEMORY;
   return status;
 }
 
+/* The sound to continue becomes the first codes of every take. */
 static cw_status
-set_text (pass *p, cw_error *error)
+set_given (pass *p, cw_error *error)
 {
-  cw_model  *model = p->model;
-  const size_t width = cw_t5_get_config (model->t5)->width, vocab = cw_t5_get_config (model->t5)->vocab;
-  int32_t   *ids = NULL;
-  float     *hidden = NULL;
-  size_t     n = 0, n_floats;
-  cw_status  status = cw_tokenizer_encode (model->tokenizer, p->request->prompt, strlen (p->request->prompt), &ids, &n, error);
+  const cw_signal *sound = &p->request->continue_sound;
+  const cw_codes  *codes = p->request->continue_codes;
+  cw_codes        *encoded = NULL;
+  cw_status        status = CW_OK;
 
-  for (size_t i = 0; status == CW_OK && i < n; i++)
-    if ((size_t) ids[i] >= vocab)
-      status = cw_fail (error, CW_ERROR_FORMAT, "“%s”: the tokenizer gives id %d, but the text encoder knows ids below %zu.",
-                        model->folder, ids[i], vocab);
-  if (status == CW_OK && (!cw_mul (n, width, &n_floats) || !(hidden = calloc (n_floats, sizeof *hidden))))
-    status = cw_fail_memory (error, "the text", n * width * sizeof *hidden);
-  if (status == CW_OK)
-    status = cw_t5_encode (model->t5, ids, n, n, hidden, error);
-  if (status == CW_OK)
-    status = cw_musicgen_run_set_text (p->run, 0, hidden, n, NULL, error);
-  for (size_t row = 0; status == CW_OK && row < p->n_takes; row++)
-    cw_musicgen_run_use_text (p->run, row, 0);
-  free (hidden);
-  free (ids);
+  if (p->plan.n_given == 0)
+    return CW_OK;
+  if (!codes && !(codes = encoded = cw_encode (p->model, sound->samples, sound->n_samples, 0.0, error)))
+    return error->code;
+  if (codes->n_frames != p->plan.n_given || codes->n_codebooks != p->k)
+    status = cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: its codec makes %zu frames of %u codebooks from the sound; %zu of %zu were expected.",
+                      p->model->folder, codes->n_frames, codes->n_codebooks, p->plan.n_given, p->k);
+  for (size_t i = 0; i < p->n_takes * p->k && status == CW_OK; i++)
+    memcpy (p->codes + i * p->n_kept, codes->codes + i % p->k * codes->n_frames, codes->n_frames * sizeof *p->codes);
+  cw_codes_free (encoded);
   return status;
+}
+
+/* ---- frames that are known go to the codec --------------------------------------------------------------------------- */
+
+/* Frames of the clip whose every codebook is known. */
+static size_t
+frames_known (const pass *p)
+{
+  const size_t done = cw_delay_frames_done (&p->pattern, p->step);
+
+  return p->window.start + (done > p->window.n_given ? done : p->window.n_given);
+}
+
+typedef enum { DECODE_MANY, DECODE_ALL, DECODE_END } decode_what;
+
+/* DECODE_MANY: in pushes of a good size, as long as there are enough; DECODE_ALL: all that are known; DECODE_END: and no more follow. */
+static void
+decode_ready (pass *p, decode_what what)
+{
+  const size_t known = frames_known (p), most = p->decoders[0].max_frames;
+  const size_t limit = is_endless (p) ? SIZE_MAX : p->plan.n_frames * p->model->info.hop_samples;
+
+  for (;;) {
+    const size_t ready = known - p->n_decoded;
+    const size_t push = most > PUSH ? most : p->n_decoded < 2 * FIRST_PUSH ? FIRST_PUSH : PUSH;
+    const size_t now = ready < push ? ready : push;
+    const bool   last = what == DECODE_END && now == ready;
+
+    if (what == DECODE_MANY && ready < push)
+      return;
+    if (last ? p->n_decoded + now > 0 : now > 0)
+      for (size_t take = 0; take < p->n_takes; take++)
+        cw_clip_decoder_push (&p->decoders[take], p->codes + take * p->k * p->n_kept + (p->n_decoded - p->first_kept), p->n_kept, p->k,
+                              now, last, limit, p->sink);
+    p->n_decoded += now;
+    if (last || now == ready)
+      return;
+    tell_progress (p, CW_STAGE_AUDIO);
+  }
+}
+
+static cw_status
+stop (pass *p, cw_error *error)
+{
+  decode_ready (p, DECODE_END);
+  return cw_fail (error, CW_ERROR_CANCELLED, "Stopped after %zu%s%.0zu steps; %.2f s of sound are kept.", p->done.n_steps,
+                  is_endless (p) ? "" : " of ", p->done.n_steps_total, (double) p->decoders[0].n_samples / p->model->info.rate_hz);
 }
 
 /* ---- a step -------------------------------------------------------------------------------------------------------- */
 
-/* Column @step of the pattern: what is known, and the pad elsewhere; the null rows read what their take reads. */
-static void
-fill_column (pass *p)
+static int32_t *
+code (const pass *p, size_t take, size_t k, size_t frame)
 {
-  for (size_t row = 0; row < p->n_rows; row++)
-    for (size_t k = 0; k < p->k; k++) {
-      const size_t take = row % p->n_takes;
-      size_t       frame;
-
-      p->ids[row * p->k + k] = cw_delay_frame (&p->pattern, k, p->step, &frame)
-                                 ? p->codes[(take * p->k + k) * p->pattern.n_frames + frame]
-                                 : (int32_t) p->v;
-    }
+  return &p->codes[(take * p->k + k) * p->n_kept + p->window.start - p->first_kept + frame];
 }
 
-/* One task a take and codebook: the draws depend on their place alone, so any thread may make them. */
+/* Columns @column … of the pattern, @n of each row: what is known, and the pad elsewhere; the null rows read what their take reads. */
+static void
+fill_columns (pass *p, size_t column, size_t n)
+{
+  for (size_t row = 0; row < p->n_rows; row++)
+    for (size_t j = 0; j < n; j++)
+      for (size_t k = 0; k < p->k; k++) {
+        size_t frame;
+
+        p->ids[(row * n + j) * p->k + k] =
+          cw_delay_frame (&p->pattern, k, column + j, &frame) ? *code (p, row % p->n_takes, k, frame) : (int32_t) p->v;
+      }
+}
+
+/* One task a take and codebook: the draws depend on their place in the clip alone, so any thread may make them, and windows do not
+ * matter. What is given stays. */
 static void
 sample_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
@@ -168,61 +271,102 @@ sample_task (void *arg, size_t begin, size_t end, unsigned thread)
     size_t       frame;
     double       uniform;
 
-    if (!cw_delay_frame (&p->pattern, k, p->step + 1, &frame))
+    if (!cw_delay_frame (&p->pattern, k, p->step + 1, &frame) || frame < p->window.n_given)
       continue;
     if (p->n_rows > p->n_takes)
       cw_guide (logits, logits + p->n_takes * p->k * p->v, p->v, request->guidance);
-    uniform = cw_philox_uniform (request->seed, request->first_take + (uint32_t) take, (uint32_t) p->step, (uint32_t) k);
-    p->codes[(take * p->k + k) * p->pattern.n_frames + frame] =
-      cw_sample (logits, p->v, &sampling, uniform, p->scratch + thread * p->scratch_bytes);
+    uniform = cw_philox_uniform (request->seed, request->first_take + (uint32_t) take, (uint32_t) (p->window.start + p->step), (uint32_t) k);
+    *code (p, take, k, frame) = cw_sample (logits, p->v, &sampling, uniform, p->scratch + thread * p->scratch_bytes);
   }
 }
 
-/* Sends the frames that are whole to the codec: all of them at the @end, else in pushes of a good size. */
-static void
-decode_ready (pass *p, bool end)
+/* ---- a window --------------------------------------------------------------------------------------------------------- */
+
+/* Fills the caches with the columns before the first that is made. */
+static cw_status
+feed_given (pass *p, cw_error *error)
 {
-  const size_t done = cw_delay_frames_done (&p->pattern, p->step), n_frames = p->pattern.n_frames;
-  const size_t limit = n_frames * p->model->info.hop_samples;
+  cw_musicgen_run_rewind (p->run);
+  while (p->step < p->window.n_given) {
+    const double began_s = now_s ();
+    const size_t change = cw_conditions_use (&p->conditions, p->window.start + p->step) - p->window.start;
+    size_t       end = p->window.n_given < change ? p->window.n_given : change;
 
-  for (;;) {
-    const size_t most = p->decoders[0].max_frames, ready = done - p->n_decoded;
-    const size_t push = most > PUSH ? most : p->n_decoded < 2 * FIRST_PUSH ? FIRST_PUSH : PUSH;
-    const size_t now = ready < push ? ready : push;
-    const bool   last = end && now == ready;
-
-    if (!end && ready < push)
-      return;
-    if (p->n_decoded + now > 0)
-      for (size_t take = 0; take < p->n_takes; take++)
-        cw_clip_decoder_push (&p->decoders[take], p->codes + take * p->k * n_frames + p->n_decoded, n_frames, p->k, now, last,
-                              limit, p->sink);
-    p->n_decoded += now;
-    if (last || ready == 0)
-      return;
-    tell_progress (p, CW_STAGE_AUDIO);
+    if (is_cancelled (p))
+      return stop (p, error);
+    if (end - p->step > FEED)
+      end = p->step + FEED;
+    fill_columns (p, p->step, end - p->step);
+    cw_musicgen_run_feed (p->run, p->ids, end - p->step);
+    p->done.n_fed += end - p->step;
+    p->done.feeding_s += now_s () - began_s;
+    p->step = end;
+    tell_progress (p, CW_STAGE_CODES);
   }
+  return CW_OK;
 }
 
 static cw_status
-run_steps (pass *p, cw_error *error)
+make_window (pass *p, cw_error *error)
 {
-  cw_pool *pool = p->model->engine->be->pool;
+  cw_pool  *pool = p->model->engine->be->pool;
+  cw_status status;
+  size_t    n_steps;
 
-  p->stepping_s = now_s ();
-  while (p->step < p->n_steps) {
-    if (is_cancelled (p)) {
-      decode_ready (p, true);
-      return cw_fail (error, CW_ERROR_CANCELLED, "Stopped after %zu of %zu steps; %.2f s of sound are kept.", p->step,
-                      p->n_steps, (double) p->decoders[0].n_samples / p->model->info.rate_hz);
-    }
-    fill_column (p);
+  p->pattern.n_frames = p->window.n_frames;
+  n_steps = cw_delay_n_steps (&p->pattern);
+  p->step = 0;
+  decode_ready (p, DECODE_MANY);
+  if ((status = feed_given (p, error)) != CW_OK)
+    return status;
+  while (p->step < n_steps) {
+    const double began_s = now_s ();
+
+    if (is_cancelled (p))
+      return stop (p, error);
+    cw_conditions_use (&p->conditions, p->window.start + p->step);
+    fill_columns (p, p->step, 1);
     cw_musicgen_run_step (p->run, p->ids, p->logits, NULL);
     cw_pool_run (pool, p->n_takes * p->k, 1, sample_task, p);
     p->step++;
-    decode_ready (p, p->step == p->n_steps);
+    p->done.n_steps++;
+    decode_ready (p, DECODE_MANY);
+    p->done.steps_s += now_s () - began_s;
     tell_progress (p, CW_STAGE_CODES);
   }
+  return CW_OK;
+}
+
+/* An endless clip keeps the codes that the next window begins with, and forgets those before. */
+static void
+forget_codes (pass *p, size_t before)
+{
+  const size_t n = before - p->first_kept;
+
+  decode_ready (p, DECODE_ALL);
+  for (size_t i = 0; i < p->n_takes * p->k; i++)
+    memmove (p->codes + i * p->n_kept, p->codes + i * p->n_kept + n, (p->n_kept - n) * sizeof *p->codes);
+  p->first_kept = before;
+}
+
+static cw_status
+make_windows (pass *p, cw_error *error)
+{
+  cw_status status;
+  cw_window next;
+
+  for (;;) {
+    if ((status = make_window (p, error)) != CW_OK)
+      return status;
+    next = p->window;
+    if (!cw_windows_next (&p->plan, &next))
+      break;
+    if (is_endless (p))
+      forget_codes (p, next.start);
+    p->window = next;
+  }
+  decode_ready (p, DECODE_END);
+  tell_progress (p, CW_STAGE_CODES);
   return CW_OK;
 }
 
@@ -232,7 +376,7 @@ run_steps (pass *p, cw_error *error)
 static cw_codes *
 keep_codes (const pass *p)
 {
-  const size_t t = cw_delay_frames_done (&p->pattern, p->step);
+  const size_t t = frames_known (p);
   cw_codes    *codes = t ? calloc (1, sizeof *codes) : NULL;
 
   if (!codes)
@@ -252,7 +396,7 @@ keep_codes (const pass *p)
     return NULL;
   }
   for (size_t k = 0; k < p->k; k++)
-    memcpy (codes->codes + k * t, p->codes + k * p->pattern.n_frames, t * sizeof *codes->codes);
+    memcpy (codes->codes + k * t, p->codes + k * p->n_kept, t * sizeof *codes->codes);
   return codes;
 }
 
@@ -273,11 +417,13 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
   status = prepare (&p, error);
   if (status == CW_OK) {
     tell_progress (&p, CW_STAGE_TEXT);
-    status = set_text (&p, error);
+    status = cw_conditions_init (&p.conditions, model, p.run, request, error);
   }
   if (status == CW_OK)
-    status = run_steps (&p, error);
-  if (codes && p.step > 0)
+    status = set_given (&p, error);
+  if (status == CW_OK)
+    status = make_windows (&p, error);
+  if (codes && (status == CW_OK || status == CW_ERROR_CANCELLED) && !request->endless)
     *codes = keep_codes (&p);
   for (size_t i = 0; p.decoders && i < p.n_takes; i++)
     cw_clip_decoder_clear (&p.decoders[i]);

@@ -19,6 +19,7 @@
 #define DEFAULT_GUIDANCE 3.0
 #define DEFAULT_TOP_K    250
 #define DEFAULT_FRAMES   1500
+#define EXTEND_STRIDE    0.6 /* of the window: 18 s of 30 s */
 
 size_t
 cw_model_codec_channels (const cw_model *model)
@@ -212,7 +213,10 @@ describe (cw_model *model, cw_error *error)
       model->window_frames = (size_t) max_length;
     info->can_generate = true;
     info->window_s = (double) model->window_frames * (double) codec->hop_samples / (double) codec->rate_hz;
-    info->max_duration_s = info->window_s;
+    info->can_continue = info->can_change_prompt = true;
+    info->can_extend = !codec->net.group_norm && model->window_frames > 1; /* a codec that needs the whole clip at once sets its length */
+    info->max_duration_s = info->can_extend ? CW_DURATION_MAX_S : info->window_s;
+    info->extend_stride_s = info->can_extend ? EXTEND_STRIDE * info->window_s : 0.0;
   }
   return true;
 }

@@ -36,6 +36,8 @@ size_t cw_model_n_sides (const cw_model *model);
 
 /* Frames of a clip of @duration_s: to the nearest, at least 1. */
 size_t cw_frames_of (const cw_model_info *info, double duration_s);
+/* Frames that a window moves on by: those of @stride_s, at least 1, less than a window. */
+size_t cw_stride_of (const cw_model *model, double stride_s);
 /* Frames of the sound that the clip continues: those that the codec makes of it; 0 when there is none. */
 size_t cw_request_n_given (const cw_request *request, const cw_model_info *info);
 /* Is there a prompt for the clip's beginning? */

@@ -224,6 +224,17 @@ cw_frames_of (const cw_model_info *info, double duration_s)
 }
 
 size_t
+cw_stride_of (const cw_model *model, double stride_s)
+{
+  const double slack = 1e-6; /* as above */
+  const double frames = floor (stride_s * model->info.rate_hz / model->info.hop_samples + slack); /* AudioCraft cuts, too */
+
+  if (model->window_frames < 2 || frames < 1.0)
+    return 1;
+  return frames < (double) model->window_frames ? (size_t) frames : model->window_frames - 1;
+}
+
+size_t
 cw_request_n_samples (const cw_request *request, const cw_model_info *info)
 {
   return request->endless ? 0 : cw_frames_of (info, request->duration_s) * info->hop_samples;

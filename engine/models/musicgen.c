@@ -21,6 +21,8 @@
 #include "base/error.h"
 #include "models/layers.h"
 
+#define PREFILL 64 /* columns of all rows that are fed together: as many as a quantised layer takes at a time */
+
 typedef struct {
   cw_norm   self_norm, cross_norm, ffn_norm;
   cw_linear q, k, v, o;
@@ -52,12 +54,14 @@ struct cw_musicgen_run {
   cw_musicgen *model;
   cw_arena     arena;
   size_t       n_rows, max_steps, n_texts, step;
+  size_t       batch;         /* columns that go through the layers together, at most */
+  float       *later_positions; /* [max_steps - n_positions, width]: what the model's table lacks; or NULL */
   char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] of the model's cache type: a head reads one run of memory */
-  float       *fresh_keys, *fresh_values; /* [n_rows, width]: this step's, before they go there */
+  float       *fresh_keys, *fresh_values; /* [n_rows, batch, width]: of these columns, before they go there */
   text_cache  *texts;         /* [n_texts] */
   size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
-  float       *x, *normed, *q, *mixed, *inner;
-  cw_context  *contexts;
+  float       *x, *normed, *q, *mixed, *inner; /* [n_rows, batch, …] */
+  cw_context  *contexts;      /* [n_rows, batch] */
   float      **logits; /* [K]: where each codebook's go */
 };
 
@@ -160,11 +164,26 @@ fetch_heads (cw_fetch *fetch, cw_musicgen *model)
   fetch->source.storage = layers;
 }
 
-/* The table of positions: stored in the files of transformers; computed when it is missing: [cos | sin] halves. */
+/* Positions @first … @first + @n - 1: [cos | sin] halves, as transformers computes them, in single precision. */
+static void
+compute_positions (float *table, size_t first, size_t n, size_t c)
+{
+  const size_t half = c / 2;
+
+  for (size_t i = 0; i < half; i++) {
+    const float frequency = expf ((float) i * -(logf (10000.0f) / (float) (half > 1 ? half - 1 : 1)));
+    for (size_t p = 0; p < n; p++) {
+      table[p * c + i] = cosf ((float) (first + p) * frequency);
+      table[p * c + half + i] = sinf ((float) (first + p) * frequency);
+    }
+  }
+}
+
+/* The table of positions: stored in the files of transformers; computed when it is missing. */
 static void
 fetch_positions (cw_fetch *fetch, cw_musicgen *model)
 {
-  const size_t n = model->config.n_positions, c = model->config.width, half = c / 2;
+  const size_t n = model->config.n_positions, c = model->config.width;
   float       *table;
 
   if (cw_fetch_has (fetch, "decoder.model.decoder.embed_positions.weights")) {
@@ -177,13 +196,7 @@ fetch_positions (cw_fetch *fetch, cw_musicgen *model)
     cw_arena_ok (&model->arena, "the table of positions", fetch->error);
     return;
   }
-  for (size_t i = 0; i < half; i++) {
-    const float frequency = expf ((float) i * -(logf (10000.0f) / (float) (half > 1 ? half - 1 : 1)));
-    for (size_t p = 0; p < n; p++) {
-      table[p * c + i] = cosf ((float) p * frequency);
-      table[p * c + half + i] = sinf ((float) p * frequency);
-    }
-  }
+  compute_positions (table, 0, n, c);
   model->positions = (cw_tensor){ CW_F32, 2, { n, c }, table };
 }
 
@@ -269,7 +282,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   const cw_musicgen_config *config = &model->config;
   const size_t              c = config->width;
   cw_musicgen_run          *run = calloc (1, sizeof *run);
-  size_t                    row_floats, cache_floats;
+  size_t                    row_floats, cache_floats, n_later, n_items;
 
   if (!run) {
     cw_fail_memory (error, "a clip", sizeof *run);
@@ -279,26 +292,33 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   run->n_rows = n_rows;
   run->max_steps = max_steps;
   run->n_texts = n_texts;
+  run->batch = n_rows < PREFILL ? PREFILL / n_rows : 1;
+  n_items = n_rows * run->batch;
+  n_later = max_steps > config->n_positions ? max_steps - config->n_positions : 0;
   if (!cw_mul (max_steps, c, &row_floats) || !cw_mul (row_floats, n_rows, &cache_floats) ||
       !cw_mul (cache_floats, config->n_layers, &cache_floats))
     cache_floats = SIZE_MAX;
   run->keys = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
   run->values = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
-  run->fresh_keys = cw_arena_new (&run->arena, float, n_rows * c);
-  run->fresh_values = cw_arena_new (&run->arena, float, n_rows * c);
+  run->fresh_keys = cw_arena_new (&run->arena, float, n_items * c);
+  run->fresh_values = cw_arena_new (&run->arena, float, n_items * c);
   run->texts = cw_arena_new (&run->arena, text_cache, n_texts);
   run->text_of = cw_arena_new (&run->arena, size_t, n_rows);
-  run->x = cw_arena_new (&run->arena, float, n_rows * c);
-  run->normed = cw_arena_new (&run->arena, float, n_rows * c);
-  run->q = cw_arena_new (&run->arena, float, n_rows * c);
-  run->mixed = cw_arena_new (&run->arena, float, n_rows * c);
-  run->inner = cw_arena_new (&run->arena, float, n_rows * config->ffn);
-  run->contexts = cw_arena_new (&run->arena, cw_context, n_rows);
+  run->x = cw_arena_new (&run->arena, float, n_items * c);
+  run->normed = cw_arena_new (&run->arena, float, n_items * c);
+  run->q = cw_arena_new (&run->arena, float, n_items * c);
+  run->mixed = cw_arena_new (&run->arena, float, n_items * c);
+  run->inner = cw_arena_new (&run->arena, float, n_items * config->ffn);
+  run->contexts = cw_arena_new (&run->arena, cw_context, n_items);
   run->logits = cw_arena_new (&run->arena, float *, config->n_codebooks);
+  if (n_later)
+    run->later_positions = cw_arena_new (&run->arena, float, n_later * c);
   if (!cw_arena_ok (&run->arena, "the clip's caches", error) || !cw_backend_reserve (model->be, max_steps, error)) {
     cw_musicgen_run_free (run);
     return NULL;
   }
+  if (n_later)
+    compute_positions (run->later_positions, config->n_positions, n_later, c);
   return run;
 }
 
@@ -346,26 +366,48 @@ cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden
 void
 cw_musicgen_run_use_text (cw_musicgen_run *run, size_t row, size_t text)
 {
-  run->text_of[row] = text + 1;
+  run->text_of[row] = text + 1; /* CW_NO_TEXT: 0 */
 }
 
+/* ---- columns through the layers: items are [n_rows, n], n columns of each row --------------------------------------- */
+
+/* Adds what tells the columns' places apart. */
 static void
-embed (cw_musicgen_run *run, const int32_t *ids)
+add_positions (cw_musicgen_run *run, size_t n)
+{
+  const cw_musicgen *model = run->model;
+  const size_t       c = model->config.width, n_table = model->config.n_positions;
+
+  for (size_t item = 0; item < run->n_rows * n; item++) {
+    const size_t position = run->step + item % n;
+    float       *x = run->x + item * c;
+
+    if (position < n_table)
+      model->be->add_row (model->be, x, &model->positions, position);
+    else
+      for (size_t i = 0; i < c; i++)
+        x[i] += run->later_positions[(position - n_table) * c + i];
+  }
+}
+
+/* @ids [n_rows, ld, K]: @n of each row. */
+static void
+embed (cw_musicgen_run *run, const int32_t *ids, size_t ld, size_t n)
 {
   const cw_musicgen *model = run->model;
   const size_t       c = model->config.width, k = model->config.n_codebooks;
 
-  memset (run->x, 0, run->n_rows * c * sizeof *run->x);
-  for (size_t row = 0; row < run->n_rows; row++) {
-    for (size_t i = 0; i < k; i++)
-      model->be->add_row (model->be, run->x + row * c, &model->embeddings[i], (size_t) ids[row * k + i]);
-    model->be->add_row (model->be, run->x + row * c, &model->positions, run->step);
-  }
+  memset (run->x, 0, run->n_rows * n * c * sizeof *run->x);
+  for (size_t row = 0; row < run->n_rows; row++)
+    for (size_t j = 0; j < n; j++)
+      for (size_t i = 0; i < k; i++)
+        model->be->add_row (model->be, run->x + (row * n + j) * c, &model->embeddings[i], (size_t) ids[(row * ld + j) * k + i]);
+  add_positions (run, n);
 }
 
-/* Attention of the first @n_rows rows of q over run->contexts, which hold @cache, to mixed. */
+/* Attention of the first @n_queries items of q over run->contexts, which hold @cache, to mixed. */
 static void
-attend (cw_musicgen_run *run, size_t n_rows, cw_dtype cache, size_t head_stride, size_t key_stride)
+attend (cw_musicgen_run *run, size_t n_queries, cw_dtype cache, size_t head_stride, size_t key_stride)
 {
   const cw_musicgen_config *config = &run->model->config;
   const size_t              d = config->width / config->heads;
@@ -373,7 +415,7 @@ attend (cw_musicgen_run *run, size_t n_rows, cw_dtype cache, size_t head_stride,
 
   be->attention (be, &(cw_attention){ .q = run->q,
                                       .y = run->mixed,
-                                      .n_queries = n_rows,
+                                      .n_queries = n_queries,
                                       .ld = config->width,
                                       .n_heads = config->heads,
                                       .d = d,
@@ -384,74 +426,87 @@ attend (cw_musicgen_run *run, size_t n_rows, cw_dtype cache, size_t head_stride,
                                       .scale = 1.0f / sqrtf ((float) d) });
 }
 
-/* This step's keys (or values) of one layer, @fresh [n_rows, width], to their place in its cache. */
+/* The keys (or values) of @n columns of one layer, @fresh [n_rows, n, width], to their places in its cache. */
 static void
-remember (cw_musicgen_run *run, const float *fresh, char *cache)
+remember (cw_musicgen_run *run, const float *fresh, char *cache, size_t n)
 {
   const cw_musicgen_config *config = &run->model->config;
   const size_t              d = config->width / config->heads;
 
-  for (size_t i = 0; i < run->n_rows * config->heads; i++) {
-    const size_t at = (i * run->max_steps + run->step) * d;
+  for (size_t item = 0; item < run->n_rows * n; item++)
+    for (size_t head = 0; head < config->heads; head++) {
+      const float *from = fresh + item * config->width + head * d;
+      const size_t at = ((item / n * config->heads + head) * run->max_steps + run->step + item % n) * d;
 
-    if (run->model->cache == CW_F16)
-      run->model->be->narrow (run->model->be, (uint16_t *) cache + at, fresh + i * d, d);
-    else
-      memcpy ((float *) cache + at, fresh + i * d, d * sizeof (float));
-  }
+      if (run->model->cache == CW_F16)
+        run->model->be->narrow (run->model->be, (uint16_t *) cache + at, from, d);
+      else
+        memcpy ((float *) cache + at, from, d * sizeof (float));
+    }
 }
 
 static void
-self_attention (cw_musicgen_run *run, const layer *l, size_t index)
+self_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
 {
-  const size_t c = run->model->config.width, n = run->n_rows, d = c / run->model->config.heads;
+  const size_t c = run->model->config.width, n_items = run->n_rows * n, d = c / run->model->config.heads;
   const size_t row_bytes = run->max_steps * c * cw_dtype_size (run->model->cache);
   cw_backend  *be = run->model->be;
-  char        *keys = run->keys + index * n * row_bytes, *values = run->values + index * n * row_bytes;
+  char        *keys = run->keys + index * run->n_rows * row_bytes, *values = run->values + index * run->n_rows * row_bytes;
 
-  be->layer_norm (be, run->normed, run->x, n, c, &l->self_norm);
-  be->linears (be, (float *const[]){ run->q, run->fresh_keys, run->fresh_values }, c, run->normed, c, n,
+  be->layer_norm (be, run->normed, run->x, n_items, c, &l->self_norm);
+  be->linears (be, (float *const[]){ run->q, run->fresh_keys, run->fresh_values }, c, run->normed, c, n_items,
                (const cw_linear *const[]){ &l->q, &l->k, &l->v }, 3);
-  remember (run, run->fresh_keys, keys);
-  remember (run, run->fresh_values, values);
-  for (size_t row = 0; row < n; row++)
-    run->contexts[row] = (cw_context){ keys + row * row_bytes, values + row * row_bytes, NULL, run->step + 1 };
-  attend (run, n, run->model->cache, run->max_steps * d, d);
-  be->linear (be, run->x, c, run->mixed, c, n, &l->o, CW_ACTIVATION_NONE, run->x, NULL);
+  remember (run, run->fresh_keys, keys, n);
+  remember (run, run->fresh_values, values, n);
+  for (size_t item = 0; item < n_items; item++)
+    run->contexts[item] = (cw_context){ keys + item / n * row_bytes, values + item / n * row_bytes, NULL, run->step + item % n + 1 };
+  attend (run, n_items, run->model->cache, run->max_steps * d, d);
+  be->linear (be, run->x, c, run->mixed, c, n_items, &l->o, CW_ACTIVATION_NONE, run->x, NULL);
 }
 
 static void
-cross_attention (cw_musicgen_run *run, const layer *l, size_t index)
+cross_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
 {
   const size_t c = run->model->config.width;
   cw_backend  *be = run->model->be;
-  size_t       n = 0;
+  size_t       n_rows = 0, n_items;
 
   /* rows with a text come first: the null rows behind them are left alone */
-  while (n < run->n_rows && run->text_of[n])
-    n++;
-  if (n == 0)
+  while (n_rows < run->n_rows && run->text_of[n_rows])
+    n_rows++;
+  if (n_rows == 0)
     return;
-  be->layer_norm (be, run->normed, run->x, n, c, &l->cross_norm);
-  be->linear (be, run->q, c, run->normed, c, n, &l->cross_q, CW_ACTIVATION_NONE, NULL, NULL);
-  for (size_t row = 0; row < n; row++) {
-    const text_cache *text = &run->texts[run->text_of[row] - 1];
+  n_items = n_rows * n;
+  be->layer_norm (be, run->normed, run->x, n_items, c, &l->cross_norm);
+  be->linear (be, run->q, c, run->normed, c, n_items, &l->cross_q, CW_ACTIVATION_NONE, NULL, NULL);
+  for (size_t item = 0; item < n_items; item++) {
+    const text_cache *text = &run->texts[run->text_of[item / n] - 1];
     const size_t      at = index * text->n * c;
-    run->contexts[row] = (cw_context){ text->k + at, text->v + at, NULL, text->n };
+    run->contexts[item] = (cw_context){ text->k + at, text->v + at, NULL, text->n };
   }
-  attend (run, n, CW_F32, c / run->model->config.heads, c);
-  be->linear (be, run->x, c, run->mixed, c, n, &l->cross_o, CW_ACTIVATION_NONE, run->x, NULL);
+  attend (run, n_items, CW_F32, c / run->model->config.heads, c);
+  be->linear (be, run->x, c, run->mixed, c, n_items, &l->cross_o, CW_ACTIVATION_NONE, run->x, NULL);
 }
 
 static void
-feed_forward (cw_musicgen_run *run, const layer *l)
+feed_forward (cw_musicgen_run *run, const layer *l, size_t n)
 {
-  const size_t c = run->model->config.width, ffn = run->model->config.ffn, n = run->n_rows;
+  const size_t c = run->model->config.width, ffn = run->model->config.ffn, n_items = run->n_rows * n;
   cw_backend  *be = run->model->be;
 
-  be->layer_norm (be, run->normed, run->x, n, c, &l->ffn_norm);
-  be->linear (be, run->inner, ffn, run->normed, c, n, &l->fc1, run->model->config.activation, NULL, NULL);
-  be->linear (be, run->x, c, run->inner, ffn, n, &l->fc2, CW_ACTIVATION_NONE, run->x, NULL);
+  be->layer_norm (be, run->normed, run->x, n_items, c, &l->ffn_norm);
+  be->linear (be, run->inner, ffn, run->normed, c, n_items, &l->fc1, run->model->config.activation, NULL, NULL);
+  be->linear (be, run->x, c, run->inner, ffn, n_items, &l->fc2, CW_ACTIVATION_NONE, run->x, NULL);
+}
+
+static void
+run_layer (cw_musicgen_run *run, size_t index, size_t n)
+{
+  const layer *l = &run->model->layers[index];
+
+  self_attention (run, l, index, n);
+  cross_attention (run, l, index, n);
+  feed_forward (run, l, n);
 }
 
 static void
@@ -472,12 +527,10 @@ cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, c
 
   if (!probe)
     probe = &none;
-  embed (run, ids);
+  embed (run, ids, 1, 1);
   copy_out (probe->embedding, run->x, n * c);
   for (size_t i = 0; i < config->n_layers; i++) {
-    self_attention (run, &model->layers[i], i);
-    cross_attention (run, &model->layers[i], i);
-    feed_forward (run, &model->layers[i]);
+    run_layer (run, i, 1);
     if (i == 0)
       copy_out (probe->after_layer0, run->x, n * c);
   }
@@ -487,4 +540,22 @@ cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, c
     run->logits[i] = logits + i * v;
   be->linears (be, run->logits, k * v, run->normed, c, n, model->head_list, k);
   run->step++;
+}
+
+void
+cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n)
+{
+  for (size_t done = 0, now; done < n; done += now) {
+    now = n - done < run->batch ? n - done : run->batch;
+    embed (run, ids + done * run->model->config.n_codebooks, n, now);
+    for (size_t i = 0; i < run->model->config.n_layers; i++)
+      run_layer (run, i, now);
+    run->step += now;
+  }
+}
+
+void
+cw_musicgen_run_rewind (cw_musicgen_run *run)
+{
+  run->step = 0;
 }

@@ -46,7 +46,9 @@ void             cw_musicgen_run_free (cw_musicgen_run *run);
  * attention. @projected (may be NULL) receives [n, width]. */
 cw_status cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
                                     cw_error *error);
-/* Row @row reads text @text; rows begin without a text: the null branch, to which cross attention adds exactly 0. */
+/* Row @row reads text @text from the next column on; rows begin with CW_NO_TEXT: the null branch, to which cross attention adds exactly
+ * 0. No row with a text may stand behind one without. */
+#define CW_NO_TEXT SIZE_MAX
 void cw_musicgen_run_use_text (cw_musicgen_run *run, size_t row, size_t text);
 
 /* Copies of what lies between, for tests: each NULL or [n_rows, width]. */
@@ -56,3 +58,9 @@ typedef struct {
 
 /* One step: @ids [n_rows, K], each 0 … V (V is the pad), gives @logits [n_rows, K, V], and the position moves on. @probe may be NULL. */
 void cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, const cw_musicgen_probe *probe);
+
+/* Feeds @n columns whose successors are known: @ids [n_rows, n, K]. The same, to the bit, as @n steps whose logits nobody wants, but
+ * with one pass over the weights for many columns. */
+void cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n);
+/* Back to position 0: what was fed is forgotten, the texts stay. */
+void cw_musicgen_run_rewind (cw_musicgen_run *run);

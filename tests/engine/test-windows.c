@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test-windows.c: MODEL …: clips longer than the window, continuation, prompts over time and endless clips, against what single windows
+ *     give when they are put together by hand.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "check.h"
+#include "generate/model.h"
+#include "generate/windows.h"
+
+/* ---- the plan -------------------------------------------------------------------------------------------------------- */
+
+/* audiocraft's loop, in frames: [start, given, length] of each window. Returns their number. */
+static size_t
+audiocraft_windows (size_t total, size_t window, size_t stride, size_t prompt, size_t (*list)[3], size_t most)
+{
+  size_t offset = 0, n = 0;
+
+  while (offset + prompt < total && n < most) {
+    const size_t length = total - offset < window ? total - offset : window;
+
+    list[n][0] = offset;
+    list[n][1] = prompt;
+    list[n++][2] = length;
+    prompt = length - stride;
+    offset += stride;
+    if (length < window)
+      break; /* the clip's end */
+  }
+  return n;
+}
+
+static void
+test_plan (void)
+{
+  size_t list[400][3];
+
+  for (size_t total = 1; total < 90; total++)
+    for (size_t stride = 1; stride < 20; stride++)
+      for (size_t given = 0; given < 20 && given < total; given++) {
+        const cw_windows plan = { total, given, 20, stride };
+        const size_t     n = audiocraft_windows (total, 20, stride, given, list, 400);
+        cw_window        window = cw_windows_first (&plan);
+        size_t           i = 0, n_windows, made, fed, made_here = 0;
+
+        do {
+          CHECK (i < n && window.start == list[i][0] && window.n_given == list[i][1] && window.n_frames == list[i][2],
+                 "total %zu stride %zu given %zu: window %zu is %zu %zu %zu", total, stride, given, i, window.start, window.n_given,
+                 window.n_frames);
+          made_here += window.n_frames - window.n_given;
+          i++;
+        } while (i < n && cw_windows_next (&plan, &window));
+        CHECK (i == n && !cw_windows_next (&plan, &window), "total %zu stride %zu given %zu: %zu windows, %zu expected", total, stride, given, i, n);
+        cw_windows_count (&plan, &n_windows, &made, &fed);
+        CHECK (n_windows == n && made == made_here && made == total - given, "total %zu: %zu frames made", total, made);
+      }
+  /* sound that does not fit into a window: its last part is heard */
+  const cw_windows long_prompt = { 100, 50, 20, 12 };
+  const cw_window  first = cw_windows_first (&long_prompt);
+  CHECK (first.start == 42 && first.n_given == 8 && first.n_frames == 20, "a long prompt: %zu %zu %zu", first.start, first.n_given, first.n_frames);
+}
+
+/* ---- one clip -------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  cw_codes   *codes;
+  float      *samples;  /* of the first take */
+  size_t      n, room;  /* floats */
+  size_t      n_blocks;
+  size_t      stop_after; /* floats; 0: never */
+  atomic_bool cancel;
+  bool        last;
+  cw_progress progress;
+  cw_status   status;
+} clip;
+
+static void
+take_block (const cw_block *block, void *user)
+{
+  clip        *c = user;
+  const size_t n = block->n_samples * block->n_channels;
+
+  if (block->take != 0)
+    return;
+  CHECK (!c->last, "a block after the last");
+  CHECK (block->start * block->n_channels == c->n, "a block starts at %zu, %zu samples were there", block->start, c->n);
+  if (c->n + n > c->room)
+    c->samples = realloc (c->samples, (c->room = 2 * c->room + n) * sizeof *c->samples);
+  memcpy (c->samples + c->n, block->samples, n * sizeof *c->samples);
+  c->n += n;
+  c->n_blocks++;
+  if (c->stop_after && c->n >= c->stop_after)
+    atomic_store (&c->cancel, true);
+  if (block->last)
+    c->last = true;
+}
+
+static void
+take_progress (const cw_progress *progress, void *user)
+{
+  clip *c = user;
+
+  CHECK (progress->step >= c->progress.step && (progress->n_steps == 0 || progress->step <= progress->n_steps), "step %zu of %zu",
+         progress->step, progress->n_steps);
+  c->progress = *progress;
+}
+
+static void
+make (clip *c, cw_model *model, const cw_request *request)
+{
+  const cw_sink sink = { take_block, take_progress, &c->cancel, c };
+  cw_error      error = { 0 };
+
+  c->status = cw_generate (model, request, &sink, &c->codes, &error);
+  CHECK (c->status == (c->stop_after ? CW_ERROR_CANCELLED : CW_OK), "%s", error.message);
+  CHECK (c->last, "no last block");
+}
+
+static void
+clear (clip *c)
+{
+  cw_codes_free (c->codes);
+  free (c->samples);
+  *c = (clip){ 0 };
+}
+
+static double
+seconds (const cw_model *model, size_t n_frames)
+{
+  return (double) n_frames * model->info.hop_samples / model->info.rate_hz;
+}
+
+static cw_request
+greedy (const cw_model *model, size_t n_frames)
+{
+  cw_request request;
+
+  cw_request_init (&request, &model->info);
+  request.prompt = "80s pop track with bassy drums and synth";
+  request.temperature = 0.0f;
+  request.duration_s = seconds (model, n_frames);
+  return request;
+}
+
+/* Frames first … first + n - 1; free with cw_codes_free. */
+static cw_codes *
+cut (const cw_codes *codes, size_t first, size_t n)
+{
+  cw_codes *part = malloc (sizeof *part);
+
+  *part = *codes;
+  part->n_frames = n;
+  part->scales = NULL;
+  part->codes = malloc (n * codes->n_codebooks * sizeof *part->codes);
+  for (size_t k = 0; k < codes->n_codebooks; k++)
+    memcpy (part->codes + k * n, codes->codes + k * codes->n_frames + first, n * sizeof *part->codes);
+  return part;
+}
+
+/* The first frame in which frames a_first … of @a and b_first … of @b differ, @n when none does. */
+static size_t
+first_difference (const cw_codes *a, size_t a_first, const cw_codes *b, size_t b_first, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    for (size_t k = 0; k < a->n_codebooks; k++)
+      if (a->codes[k * a->n_frames + a_first + i] != b->codes[k * b->n_frames + b_first + i])
+        return i;
+  return n;
+}
+
+static bool
+same_sound (const clip *a, const clip *b, size_t n)
+{
+  return a->n >= n && b->n >= n && memcmp (a->samples, b->samples, n * sizeof (float)) == 0;
+}
+
+/* ---- feeding --------------------------------------------------------------------------------------------------------- */
+
+/* Columns fed together leave the caches as steps one by one do, to the bit. */
+static void
+test_feed (cw_model *model)
+{
+  const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
+  const size_t              k = config->n_codebooks, v = config->codebook_size, n_rows = 3, n_most = 77;
+  const size_t              width = config->text_width;
+  int32_t                  *ids = malloc (n_rows * n_most * k * sizeof *ids), *step_ids = malloc (n_rows * k * sizeof *ids);
+  float                    *hidden = malloc (5 * width * sizeof *hidden), *logits[2];
+
+  for (size_t i = 0; i < 5 * width; i++)
+    hidden[i] = (float) (i * 7919 % 101) / 50.0f - 1.0f;
+  for (size_t i = 0; i < 2; i++)
+    logits[i] = malloc (n_rows * k * v * sizeof (float));
+  for (size_t n = 1; n <= n_most; n += n < 4 ? 1 : 23) {
+    for (size_t i = 0; i < n_rows * n * k; i++)
+      ids[i] = (int32_t) (i * 31 % (v + 1));
+    for (size_t way = 0; way < 2; way++) {
+      cw_musicgen_run *run = cw_musicgen_run_new (model->musicgen, n_rows, n_most + 1, 1, NULL);
+
+      cw_musicgen_run_set_text (run, 0, hidden, 5, NULL, NULL);
+      cw_musicgen_run_use_text (run, 0, 0);
+      cw_musicgen_run_use_text (run, 1, 0);
+      for (size_t again = 0; again < 2; again++) { /* and once more after going back */
+        cw_musicgen_run_rewind (run);
+        if (way == 0)
+          cw_musicgen_run_feed (run, ids, n);
+        for (size_t j = 0; j < n && way == 1; j++) {
+          for (size_t row = 0; row < n_rows; row++)
+            memcpy (step_ids + row * k, ids + (row * n + j) * k, k * sizeof *ids);
+          cw_musicgen_run_step (run, step_ids, logits[1], NULL);
+        }
+        for (size_t i = 0; i < n_rows * k; i++)
+          step_ids[i] = (int32_t) (i % v);
+        cw_musicgen_run_step (run, step_ids, logits[way], NULL);
+      }
+      cw_musicgen_run_free (run);
+    }
+    CHECK (memcmp (logits[0], logits[1], n_rows * k * v * sizeof (float)) == 0, "%zu columns fed together differ from steps", n);
+  }
+  free (logits[0]);
+  free (logits[1]);
+  free (hidden);
+  free (step_ids);
+  free (ids);
+}
+
+/* ---- longer than the window -------------------------------------------------------------------------------------------- */
+
+static void
+test_long (cw_model *model)
+{
+  const size_t window = model->window_frames, stride = window / 3, total = 2 * window + 7;
+  cw_request   request = greedy (model, total), part;
+  clip         whole = { 0 }, first = { 0 }, decoded = { 0 };
+  cw_codes    *given = NULL;
+  size_t       known = window;
+
+  request.extend_stride_s = seconds (model, stride);
+  make (&whole, model, &request);
+  CHECK (whole.codes->n_frames == total, "%zu frames, %zu were asked for", whole.codes->n_frames, total);
+  CHECK (whole.n == total * model->info.hop_samples * model->info.n_channels, "%zu floats", whole.n);
+  CHECK (whole.progress.step == whole.progress.n_steps, "progress ends at %zu of %zu", whole.progress.step, whole.progress.n_steps);
+
+  /* by hand: a clip of one window, then clips that continue what it left */
+  part = greedy (model, window);
+  make (&first, model, &part);
+  CHECK (first_difference (whole.codes, 0, first.codes, 0, window) == window, "the first window differs");
+  for (size_t start = stride; known < total; start += stride) {
+    clip         next = { 0 };
+    const size_t n = total - start < window ? total - start : window;
+
+    given = cut (whole.codes, start, known - start);
+    part = greedy (model, n);
+    part.continue_codes = given;
+    make (&next, model, &part);
+    CHECK (first_difference (whole.codes, start, next.codes, 0, n) == n, "the window from %zu on differs in frame %zu", start,
+           first_difference (whole.codes, start, next.codes, 0, n));
+    known = start + n;
+    clear (&next);
+    cw_codes_free (given);
+  }
+
+  /* the sound is what the codec makes of all codes in one go */
+  const cw_sink sink = { take_block, NULL, NULL, &decoded };
+  CHECK (cw_decode (model, whole.codes, &sink, NULL) == CW_OK, "decoding");
+  CHECK (decoded.n == whole.n && same_sound (&whole, &decoded, whole.n), "the stream over windows differs from one decode");
+  clear (&decoded);
+  clear (&first);
+  clear (&whole);
+}
+
+/* ---- the same for any threads and takes ----------------------------------------------------------------------------------- */
+
+static void
+test_same (cw_model *model, cw_model *other)
+{
+  const size_t     total = model->window_frames * 3 / 2;
+  cw_prompt_change changes[] = { { seconds (model, 9), "heavy rain" } };
+  cw_request       request = greedy (model, total);
+  clip             a = { 0 }, b = { 0 }, c = { 0 };
+
+  request.temperature = 1.0f;
+  request.seed = 7;
+  request.changes = changes;
+  request.n_changes = 1;
+  make (&a, model, &request);
+  make (&b, other, &request);
+  CHECK (a.n == b.n && same_sound (&a, &b, a.n), "another number of threads gives another clip");
+  request.n_takes = 2;
+  make (&c, model, &request);
+  CHECK (a.n == c.n && same_sound (&a, &c, a.n), "a second take changes the first");
+  clear (&a);
+  clear (&b);
+  clear (&c);
+}
+
+/* ---- continuing -------------------------------------------------------------------------------------------------------- */
+
+static void
+test_continue (cw_model *model)
+{
+  const size_t n_channels = model->info.n_channels, hop = model->info.hop_samples, n_samples = hop * 11 + 5, n_given = 12;
+  const size_t window = model->window_frames;
+  float       *sound = malloc (3 * window * hop * n_channels * sizeof *sound);
+  cw_request   request = greedy (model, n_given + 9), long_request = greedy (model, 2 * window + 20);
+  clip         by_sound = { 0 }, by_codes = { 0 }, silent = { 0 }, longer = { 0 };
+  cw_codes    *codes;
+
+  for (size_t i = 0; i < 3 * window * hop * n_channels; i++)
+    sound[i] = (float) ((double) (i * 2654435761u % 4096) / 4096.0 - 0.5) * 0.3f;
+  request.continue_sound = (cw_signal){ sound, n_samples, (unsigned) n_channels };
+  make (&by_sound, model, &request);
+  codes = cw_encode (model, sound, n_samples, 0.0, NULL);
+  CHECK (codes->n_frames == n_given, "%zu frames", codes->n_frames);
+  CHECK (first_difference (by_sound.codes, 0, codes, 0, n_given) == n_given, "the clip does not begin with the sound's codes");
+  CHECK (by_sound.codes->n_frames == n_given + 9, "%zu frames in all", by_sound.codes->n_frames);
+  request.continue_sound.n_samples = 0;
+  request.continue_codes = codes;
+  make (&by_codes, model, &request);
+  CHECK (first_difference (by_sound.codes, 0, by_codes.codes, 0, n_given + 9) == n_given + 9, "sound and codes give different clips");
+  request.prompt = "";
+  make (&silent, model, &request);
+  cw_codes_free (codes);
+
+  /* longer than a window: all of it is in the clip, the last part is heard */
+  long_request.continue_sound = (cw_signal){ sound, (window * 3 / 2) * hop, (unsigned) n_channels };
+  long_request.extend_stride_s = seconds (model, window / 2);
+  make (&longer, model, &long_request);
+  codes = cw_encode (model, sound, window * 3 / 2 * hop, 0.0, NULL);
+  CHECK (first_difference (longer.codes, 0, codes, 0, codes->n_frames) == codes->n_frames, "a long beginning is not kept");
+  const size_t heard = window - window / 2;
+  clip         next = { 0 };
+  cw_codes    *tail = cut (codes, codes->n_frames - heard, heard);
+  cw_request   part = greedy (model, window);
+  part.continue_codes = tail;
+  make (&next, model, &part);
+  CHECK (first_difference (longer.codes, codes->n_frames - heard, next.codes, 0, window) == window, "after a long beginning");
+  cw_codes_free (codes);
+  cw_codes_free (tail);
+  clear (&next);
+  clear (&longer);
+  clear (&silent);
+  clear (&by_codes);
+  clear (&by_sound);
+  free (sound);
+}
+
+/* ---- prompts over time --------------------------------------------------------------------------------------------------- */
+
+static void
+test_changes (cw_model *model)
+{
+  const size_t     total = model->window_frames * 5 / 4, at = total / 2, late = cw_musicgen_get_config (model->musicgen)->n_codebooks;
+  cw_prompt_change changes[] = { { seconds (model, at), "A grand orchestral arrangement" }, { seconds (model, at + 20), "lofi chill beat" } };
+  cw_request       request = greedy (model, total);
+  clip             plain = { 0 }, changed = { 0 }, again = { 0 };
+  size_t           differs;
+
+  make (&plain, model, &request);
+  request.changes = changes;
+  request.n_changes = 1;
+  make (&changed, model, &request);
+  differs = first_difference (plain.codes, 0, changed.codes, 0, total);
+  CHECK (differs + late > at && differs < total, "the prompt changes at frame %zu, the codes at %zu of %zu", at, differs, total);
+  changes[0].prompt = request.prompt; /* a change to the same prompt is none */
+  make (&again, model, &request);
+  CHECK (same_sound (&plain, &again, plain.n), "the same prompt from frame %zu on changes the clip", at);
+  clear (&again);
+  changes[0].prompt = "A grand orchestral arrangement";
+  request.n_changes = 2;
+  make (&again, model, &request);
+  differs = first_difference (changed.codes, 0, again.codes, 0, total);
+  CHECK (differs + late > at + 20, "the second change comes at frame %zu, the codes differ at %zu", at + 20, differs);
+  clear (&plain);
+  clear (&changed);
+  clear (&again);
+}
+
+/* ---- endless ----------------------------------------------------------------------------------------------------------- */
+
+static void
+test_endless (cw_model *model)
+{
+  const size_t window = model->window_frames, stride = window - 3, total = window + 4 * stride;
+  cw_request   request = greedy (model, total);
+  clip         finite = { 0 }, endless = { 0 };
+
+  request.extend_stride_s = seconds (model, stride);
+  request.temperature = 1.0f;
+  make (&finite, model, &request);
+  request.endless = true;
+  endless.stop_after = finite.n * 9 / 10;
+  make (&endless, model, &request);
+  CHECK (!endless.codes, "codes of an endless clip");
+  CHECK (endless.progress.n_steps == 0 && endless.progress.n_samples_total == 0, "an endless clip knows its end");
+  /* what came after the cancel is what was known of the window, so it can differ from the finite one only by its length */
+  CHECK (endless.n >= endless.stop_after && endless.n < finite.n, "%zu samples of %zu", endless.n, finite.n);
+  CHECK (same_sound (&finite, &endless, endless.stop_after / 2), "an endless clip differs from one of %zu frames", total);
+  clear (&finite);
+  clear (&endless);
+}
+
+static void
+test_model (const char *folder)
+{
+  const cw_precision precisions[] = { CW_PRECISION_F32, CW_PRECISION_INT8 };
+
+  for (size_t i = 0; i < 2; i++) {
+    cw_error               error = { 0 };
+    const cw_model_options options = { precisions[i], NULL };
+    cw_engine             *engine = cw_engine_new (&(cw_engine_options){ 2, NULL }, &error), *one = cw_engine_new (&(cw_engine_options){ 1, NULL }, &error);
+    cw_model              *model = cw_model_load (engine, folder, &options, &error), *other = cw_model_load (one, folder, &options, &error);
+
+    CHECK (model && other, "%s", error.message);
+    if (!model || !other)
+      return;
+    test_feed (model);
+    test_long (model);
+    test_same (model, other);
+    test_continue (model);
+    test_changes (model);
+    test_endless (model);
+    cw_model_free (model);
+    cw_model_free (other);
+    cw_engine_free (engine);
+    cw_engine_free (one);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  test_plan ();
+  for (int i = 1; i < argc; i++)
+    test_model (argv[i]);
+  return check_done ();
+}
