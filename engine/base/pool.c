@@ -11,12 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 
-/* About 20 us on a 3 GHz core: longer than the gap between two ops of a step, shorter than anyone notices. */
-#define SPINS 4000
+/* Longer than the gap between two ops of a step, shorter than anyone notices. A pause takes 4 to 140 cycles, depending on the processor: the
+ * clock is asked after some of them. */
+#define SPIN_NS     50000
+#define SPIN_PAUSES 16
 
 /* A thread's share of the tasks; on a line of the processor's cache of its own. */
 typedef struct {
@@ -31,6 +34,7 @@ struct cw_pool {
   cw_task         task;
   void           *arg;
   size_t          grain;
+  bool            spins;    /* false where there are more threads than processors: one that spins would keep another from working */
   atomic_uint     job;      /* number of the current job; odd bit patterns mean nothing, only change does */
   atomic_uint     busy;     /* workers that have not finished the current job */
   atomic_uint     sleepers; /* workers in pthread_cond_wait, or about to be */
@@ -68,17 +72,37 @@ take_pieces (cw_pool *pool, unsigned thread)
   }
 }
 
+static int64_t
+now_ns (void)
+{
+  struct timespec t;
+
+  clock_gettime (CLOCK_MONOTONIC, &t);
+  return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Looks at @value until it is @wanted, or is not any more (@equal false); false when the time is over before. */
+static bool
+spin_until (const cw_pool *pool, atomic_uint *value, unsigned wanted, bool equal)
+{
+  const int64_t end = pool->spins ? now_ns () + SPIN_NS : 0;
+
+  do {
+    for (unsigned i = 0; i < SPIN_PAUSES; i++) {
+      if ((atomic_load_explicit (value, memory_order_acquire) == wanted) == equal)
+        return true;
+      relax ();
+    }
+  } while (pool->spins && now_ns () < end);
+  return false;
+}
+
+/* False: the pool is to end. */
 static bool
 wait_for_job (cw_pool *pool, unsigned seen)
 {
-  for (unsigned i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit (&pool->job, memory_order_acquire) != seen)
-      return true;
-    if (atomic_load_explicit (&pool->quit, memory_order_relaxed))
-      return false;
-    relax ();
-  }
-
+  if (spin_until (pool, &pool->job, seen, false))
+    return true;
   pthread_mutex_lock (&pool->lock);
   atomic_fetch_add (&pool->sleepers, 1);
   while (atomic_load (&pool->job) == seen && !atomic_load (&pool->quit))
@@ -109,6 +133,15 @@ work (void *data)
 }
 
 void
+cw_pool_share (const cw_pool *pool, size_t n_tasks, unsigned thread, size_t *begin, size_t *end)
+{
+  const size_t share = n_tasks / pool->n_threads, more = n_tasks % pool->n_threads;
+
+  *begin = thread * share + (thread < more ? thread : more);
+  *end = *begin + share + (thread < more);
+}
+
+void
 cw_pool_run (cw_pool *pool, size_t n_tasks, size_t grain, cw_task task, void *arg)
 {
   if (n_tasks == 0)
@@ -124,11 +157,10 @@ cw_pool_run (cw_pool *pool, size_t n_tasks, size_t grain, cw_task task, void *ar
   pool->arg = arg;
   pool->grain = grain;
   for (unsigned i = 0; i < pool->n_threads; i++) {
-    const size_t share = n_tasks / pool->n_threads, more = n_tasks % pool->n_threads;
-    const size_t begin = i * share + (i < more ? i : more);
+    size_t begin;
 
+    cw_pool_share (pool, n_tasks, i, &begin, &pool->ranges[i].end);
     atomic_store_explicit (&pool->ranges[i].next, begin, memory_order_relaxed);
-    pool->ranges[i].end = begin + share + (i < more);
   }
   atomic_store (&pool->busy, pool->n_threads - 1);
   atomic_fetch_add (&pool->job, 1);
@@ -140,11 +172,8 @@ cw_pool_run (cw_pool *pool, size_t n_tasks, size_t grain, cw_task task, void *ar
 
   take_pieces (pool, 0);
 
-  for (unsigned i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit (&pool->busy, memory_order_acquire) == 0)
-      return;
-    relax ();
-  }
+  if (spin_until (pool, &pool->busy, 0, true))
+    return;
   pthread_mutex_lock (&pool->lock);
   atomic_store (&pool->caller_sleeps, true);
   while (atomic_load (&pool->busy) != 0)
@@ -164,6 +193,14 @@ stop (cw_pool *pool, unsigned n_started)
     pthread_join (pool->threads[i], NULL);
 }
 
+static unsigned
+n_processors (void)
+{
+  cpu_set_t set;
+
+  return sched_getaffinity (0, sizeof set, &set) == 0 ? (unsigned) CPU_COUNT (&set) : 1;
+}
+
 cw_pool *
 cw_pool_new (unsigned n_threads, cw_error *error)
 {
@@ -179,6 +216,7 @@ cw_pool_new (unsigned n_threads, cw_error *error)
     return NULL;
   }
   pool->n_threads = n_threads;
+  pool->spins = n_threads <= n_processors ();
   pthread_mutex_init (&pool->lock, NULL);
   pthread_cond_init (&pool->wake, NULL);
   pthread_cond_init (&pool->done, NULL);

@@ -23,5 +23,8 @@ typedef void (*cw_task) (void *arg, size_t begin, size_t end, unsigned thread);
  * depend on it, so that results are the same for any number of threads. Returns when all are done. */
 void cw_pool_run (cw_pool *pool, size_t n_tasks, size_t grain, cw_task task, void *arg);
 
+/* The tasks [*begin, *end) of @n_tasks that @thread takes first, in order, before it helps the others. */
+void cw_pool_share (const cw_pool *pool, size_t n_tasks, unsigned thread, size_t *begin, size_t *end);
+
 /* Physical cores that this process may use, at least 1. */
 unsigned cw_physical_cores (void);
