@@ -17,6 +17,7 @@
 #define LINEAR_PIECES 8  /* a thread, at least, of a layer with rows enough */
 #define COLUMNS     64   /* quantised inputs at a time */
 #define CONV_COLUMNS 240 /* a piece of a convolution's frames: likewise */
+#define ROWS_FLOATS 4096 /* of what is done row by row: worth waking another thread for */
 
 /* ---- linear ------------------------------------------------------------------------------------------------- */
 
@@ -33,7 +34,8 @@ typedef struct {
   size_t           first_block[FUSED_MAX + 1];
   cw_activation    activation;
   const float     *addend, *gate;   /* only with one layer */
-  float            scales[COLUMNS]; /* of be->columns */
+  const int16_t   *columns;         /* [n, column_size]: x in integers, if the weights are */
+  float            scales[COLUMNS]; /* of those */
 } linear_job;
 
 static void
@@ -89,7 +91,7 @@ linear_products (const linear_job *job, const cw_linear *layer, float *sums, siz
   const cw_kernels *kernels = job->be->kernels;
   const cw_tensor  *w = &layer->w;
   const size_t      n_in = w->dims[1], n_padded = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD, ld = job->be->column_size;
-  const int16_t    *columns = job->be->columns + j * ld;
+  const int16_t    *columns = job->columns + j * ld;
 
   switch (w->dtype) {
   case CW_I8:
@@ -172,6 +174,7 @@ linear_run (linear_job *job)
     linear_columns (job);
     return;
   }
+  job->columns = job->be->columns;
   for (size_t j = 0; j < n; j += COLUMNS) {
     job->n = n - j < COLUMNS ? n - j : COLUMNS;
     linear_columns (job);
@@ -316,13 +319,46 @@ cw_backend_reserve_columns (cw_backend *be, size_t n_in, cw_error *error)
 /* ---- convolution -------------------------------------------------------------------------------------------- */
 
 typedef struct {
-  cw_backend         *be;
-  float              *y;
-  size_t              ld_y;
-  const cw_taps      *taps;
-  const float *const *rows;
-  size_t              n, n_blocks;
+  cw_backend           *be;
+  float                *y;
+  size_t                ld_y;
+  const cw_taps        *taps;
+  const float *const   *rows;
+  size_t                n, n_blocks;
+  const cw_taps_finish *finish;
 } taps_job;
+
+/* Rows m … m + n_rows - 1 of columns t … t + n - 1, in @y, to what they are to become, while they are in the cache. */
+static void
+taps_finish (const taps_job *job, float *y, size_t m, size_t n_rows, size_t t, size_t n)
+{
+  const cw_taps_finish *finish = job->finish;
+
+  for (size_t i = 0; i < n_rows; i++) {
+    float *row = y + i * job->ld_y;
+
+    if (finish->addend) {
+      const float *addend = finish->addend + (m + i) * finish->ld_addend + t;
+      for (size_t j = 0; j < n; j++)
+        row[j] += addend[j];
+    }
+    if (finish->elu)
+      job->be->kernels->elu (row, row, n);
+  }
+}
+
+/* Rows of @x, one a phase, into one another. */
+static void
+taps_interleave (const taps_job *job, const float *x, size_t m, size_t n_rows, size_t t, size_t n)
+{
+  const size_t s = job->finish->phases;
+
+  for (size_t i = 0; i < n_rows; i++) {
+    float *to = job->y + (m + i) / s * job->ld_y + t * s + (m + i) % s;
+    for (size_t j = 0; j < n; j++)
+      to[j * s] = x[i * CONV_COLUMNS + j];
+  }
+}
 
 /* One task is one panel over one block of columns; neighbouring tasks share the columns. */
 static void
@@ -331,24 +367,30 @@ taps_task (void *arg, size_t begin, size_t end, unsigned thread)
   const taps_job *job = arg;
   const cw_taps  *taps = job->taps;
   const size_t    n_panels = (taps->m + CW_PANEL - 1) / CW_PANEL;
-  float          *y;
 
   (void) thread;
   for (size_t task = begin; task < end; task++) {
     const size_t panel = task % n_panels, block = task / n_panels, m = panel * CW_PANEL, t = block * CONV_COLUMNS;
     const size_t n_rows = taps->m - m < CW_PANEL ? taps->m - m : CW_PANEL;
     const size_t n = job->n - t < CONV_COLUMNS ? job->n - t : CONV_COLUMNS;
+    const bool   phases = job->finish->phases > 1;
+    float        apart[CW_PANEL * CONV_COLUMNS], *y = phases ? apart : job->y + m * job->ld_y + t;
 
-    y = job->y + m * job->ld_y + t;
-    job->be->kernels->taps (y, job->ld_y, taps->panels + m * taps->r, job->rows, taps->r, taps->bias + m, n, n_rows, t);
+    job->be->kernels->taps (y, phases ? CONV_COLUMNS : job->ld_y, taps->panels + m * taps->r, job->rows, taps->r, taps->bias + m, n,
+                            n_rows, t);
+    if (phases)
+      taps_interleave (job, apart, m, n_rows, t, n);
+    else
+      taps_finish (job, y, m, n_rows, t, n);
   }
 }
 
 static void
-taps_product (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const float *const *rows, size_t n)
+taps_product (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const float *const *rows, size_t n,
+              const cw_taps_finish *finish)
 {
   const size_t n_blocks = (n + CONV_COLUMNS - 1) / CONV_COLUMNS;
-  taps_job     job = { be, y, ld_y, taps, rows, n, n_blocks };
+  taps_job     job = { be, y, ld_y, taps, rows, n, n_blocks, finish };
 
   cw_pool_run (be->pool, n_blocks * ((taps->m + CW_PANEL - 1) / CW_PANEL), 1, taps_task, &job);
 }
@@ -383,12 +425,12 @@ typedef struct {
   size_t       ld_y;
   const float *x;
   size_t       ld_x, n;
-} elu_job;
+} rows_job;
 
 static void
 elu_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
-  const elu_job *job = arg;
+  const rows_job *job = arg;
 
   (void) thread;
   for (size_t i = begin; i < end; i++)
@@ -396,41 +438,109 @@ elu_task (void *arg, size_t begin, size_t end, unsigned thread)
 }
 
 static void
-elu (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n)
+copy_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
-  elu_job job = { be, y, ld_y, x, ld_x, n };
+  const rows_job *job = arg;
 
-  cw_pool_run (be->pool, c, n < 4096 ? 4096 / (n + 1) + 1 : 1, elu_task, &job);
-}
-
-static inline float
-sigmoid (float x)
-{
-  return 1.0f / (1.0f + cw_expf (-x));
-}
-
-static inline float
-hyperbolic_tangent (float x)
-{
-  const float e = cw_expm1f (2.0f * x);
-
-  return e / (e + 2.0f);
+  (void) thread;
+  for (size_t i = begin; i < end; i++)
+    memcpy (job->y + i * job->ld_y, job->x + i * job->ld_x, job->n * sizeof *job->y);
 }
 
 static void
-lstm (cw_backend *be, float *y, float *gates, size_t t, size_t c, const cw_linear *w_hh, float *hidden, float *cell)
+elu (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n)
 {
-  for (size_t frame = 0; frame < t; frame++, gates += 4 * c, y += c) {
-    linear (be, gates, 4 * c, hidden, c, 1, w_hh, CW_ACTIVATION_NONE, gates, NULL);
-    for (size_t i = 0; i < c; i++) {
-      const float input = sigmoid (gates[i]), forget = sigmoid (gates[c + i]);
-      const float candidate = hyperbolic_tangent (gates[2 * c + i]), output = sigmoid (gates[3 * c + i]);
+  cw_pool_run (be->pool, c, ROWS_FLOATS / (n + 1) + 1, elu_task, &(rows_job){ be, y, ld_y, x, ld_x, n });
+}
 
-      cell[i] = forget * cell[i] + input * candidate;
-      hidden[i] = output * hyperbolic_tangent (cell[i]);
-      y[i] = hidden[i];
+static void
+copy (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n)
+{
+  cw_pool_run (be->pool, c, 4 * ROWS_FLOATS / (n + 1) + 1, copy_task, &(rows_job){ be, y, ld_y, x, ld_x, n });
+}
+
+/* Frame @frame of the N sequences; tasks are blocks of LINEAR_ROWS units, with all four gates. */
+typedef struct {
+  linear_job   linear;    /* the products of all gates; its columns are the sequences' hidden states */
+  const float *gates; /* of the frame, from the inputs: [N, 4 C] */
+  float       *y, *cell; /* [N, C] */
+  size_t       n, c;
+  bool         backwards;
+  int16_t     *next; /* the hidden states in integers, for the next frame; NULL: not needed */
+} lstm_job;
+
+/* Where a thread's share of the tasks is walked to and fro: what it read last, of weights larger than its caches, it reads first. */
+static size_t
+to_and_fro (const cw_pool *pool, size_t n_tasks, size_t task, bool backwards)
+{
+  size_t begin = 0, end = 0;
+
+  if (!backwards)
+    return task;
+  for (unsigned i = 0; task >= end; i++)
+    cw_pool_share (pool, n_tasks, i, &begin, &end);
+  return begin + (end - 1 - task);
+}
+
+static void
+lstm_task (void *arg, size_t begin, size_t end, unsigned thread)
+{
+  const lstm_job   *job = arg;
+  const linear_job *linear = &job->linear;
+  const size_t      c = job->c, n_blocks = (c + LINEAR_ROWS - 1) / LINEAR_ROWS;
+
+  (void) thread;
+  for (size_t task = begin; task < end; task++) {
+    const size_t m = to_and_fro (linear->be->pool, n_blocks, task, job->backwards) * LINEAR_ROWS;
+    const size_t rows = c - m < LINEAR_ROWS ? c - m : LINEAR_ROWS;
+
+    for (size_t j = 0; j < job->n; j += LINEAR_COLS) {
+      const size_t cols = job->n - j < LINEAR_COLS ? job->n - j : LINEAR_COLS;
+      float        sums[4][LINEAR_COLS][LINEAR_ROWS], gates[4][LINEAR_ROWS];
+
+      for (size_t g = 0; g < 4; g++)
+        linear_products (linear, linear->layers[0], sums[g][0], g * c + m, rows, j, cols);
+      for (size_t i = 0; i < cols; i++) {
+        const float *in = job->gates + (j + i) * 4 * c + m;
+        int16_t     *next = job->next ? job->next + (j + i) * linear->be->column_size + m : NULL;
+
+        for (size_t g = 0; g < 4; g++)
+          for (size_t row = 0; row < rows; row++)
+            gates[g][row] = sums[g][i][row] + in[g * c + row];
+        linear->be->kernels->lstm_cell (job->y + (j + i) * c + m, next, job->cell + (j + i) * c + m, gates[0], LINEAR_ROWS, rows);
+      }
     }
   }
+}
+
+/* 8-bit weights take the hidden states, which lie between -1 and 1, in steps of 1 / CW_UNIT: that needs no look at all of them first.
+ * be->columns holds those of this frame and of the next in turns. */
+static void
+lstm (cw_backend *be, float *y, const float *gates, size_t t, size_t n, size_t c, const cw_linear *w_hh, float *hidden,
+      float *cell)
+{
+  const bool quantised = is_quantised (w_hh);
+  int16_t   *q[2] = { be->columns, be->columns + n * be->column_size };
+  lstm_job   job = { .linear = { .be = be, .ld_x = c, .n = n, .n_layers = 1, .layers = { w_hh } }, .cell = cell, .n = n, .c = c };
+
+  for (size_t j = 0; quantised && j < n; j++) {
+    job.linear.scales[j] = 1.0f / CW_UNIT;
+    for (size_t half = 0; half < 2; half++)
+      memset (q[half] + j * be->column_size, 0, be->column_size * sizeof *q[half]);
+    for (size_t i = 0; i < c; i++)
+      q[0][j * be->column_size + i] = (int16_t) rintf (hidden[j * c + i] * CW_UNIT);
+  }
+  for (size_t frame = 0; frame < t; frame++) {
+    job.linear.x = frame ? y + (frame - 1) * n * c : hidden;
+    job.linear.columns = q[frame % 2];
+    job.next = quantised ? q[(frame + 1) % 2] : NULL;
+    job.y = y + frame * n * c;
+    job.gates = gates + frame * n * 4 * c;
+    job.backwards = frame % 2;
+    cw_pool_run (be->pool, (c + LINEAR_ROWS - 1) / LINEAR_ROWS, 1, lstm_task, &job);
+  }
+  if (t)
+    memcpy (hidden, y + (t - 1) * n * c, n * c * sizeof *hidden);
 }
 
 typedef struct {
@@ -504,6 +614,7 @@ cw_backend_new (const char *name, unsigned n_threads, cw_error *error)
     .narrow = narrow,
     .add_row = add_row,
     .taps = taps_product,
+    .copy = copy,
     .elu = elu,
     .lstm = lstm,
     .nearest = nearest,

@@ -62,6 +62,15 @@ typedef struct {
   float *bias;         /* [ceil (M / P) * P], zeros where there is none */
 } cw_taps;
 
+/* What becomes of the rows of a convolution's product where they are written. */
+typedef struct {
+  bool         elu;                /* y = elu (product + addend) */
+  const float *addend;             /* NULL, or [M, ld_addend] */
+  size_t       ld_addend, phases;  /* phases s > 1: row c s + p, column t goes to row c, column t s + p; without the others */
+} cw_taps_finish;
+
+#define CW_LSTM_MAX 32
+
 struct cw_backend {
   const char       *name;
   cw_pool          *pool;
@@ -88,12 +97,16 @@ struct cw_backend {
   /* y [C] += row @row of @table [rows, C]. */
   void (*add_row) (cw_backend *be, float *y, const cw_tensor *table, size_t row);
   /* y [M, ld_y] = taps over @rows [R], each of @n columns; see kernels.h. */
-  void (*taps) (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const float *const *rows, size_t n);
+  void (*taps) (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const float *const *rows, size_t n,
+                const cw_taps_finish *finish);
+  /* y [C, ld_y] = x [C, ld_x], @n of each row. */
+  void (*copy) (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n);
   /* y [C, ld_y] = elu (x [C, ld_x]), @n of each row; y may be x. */
   void (*elu) (cw_backend *be, float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n);
-  /* One LSTM layer over T frames, gate order i f g o (PyTorch). @gates [T, 4 C] holds w_ih x + b_ih + b_hh and is used up; @hidden
-   * and @cell [C] carry the state; y [T, C] is written, may not be gates. Hochreiter and Schmidhuber 1997. */
-  void (*lstm) (cw_backend *be, float *y, float *gates, size_t t, size_t c, const cw_linear *w_hh, float *hidden,
+  /* One LSTM layer over T frames of N sequences side by side, which share each read of the weights; gate order i f g o (PyTorch).
+   * @gates [T, N, 4 C] holds w_ih x + b_ih + b_hh; @hidden and @cell [N, C] carry the state; y [T, N, C] is written. N <= CW_LSTM_MAX.
+   * With 8-bit weights C is a multiple of CW_TILE_ROWS. Hochreiter and Schmidhuber 1997. */
+  void (*lstm) (cw_backend *be, float *y, const float *gates, size_t t, size_t n, size_t c, const cw_linear *w_hh, float *hidden,
                 float *cell);
   /* For each of @n columns of @x [C, ld_x]: the row of @book [V, C] nearest in squared distance, lowest index on ties, to
    * codes[column]; and that row is subtracted from the column, in place. */

@@ -17,7 +17,7 @@
 #include "checkpoint/quantise-weights.h"
 #include "checkpoint/safetensors.h"
 
-#define VERSION "3" /* of the layouts: a file of another is made anew */
+#define VERSION "4" /* of the layouts: a file of another is made anew */
 
 struct cw_prepared {
   char            *path; /* NULL: no file */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * clip-decoder.h: codes become the blocks of one take while they are made: one stream of the codec a side, interleaved.
+ * clip-decoder.h: codes become the blocks of some takes while they are made: one stream of the codec for all takes and sides, which share
+ *     the reading of its weights; the sides of a take are interleaved.
  */
 #pragma once
 
@@ -10,19 +11,21 @@
 
 typedef struct {
   cw_model          *model;
-  cw_encodec_stream *streams[2];
+  cw_encodec_stream *stream;     /* of n_takes * sides signals */
+  const int32_t     *codes[CW_LSTM_MAX]; /* of each signal, for a push */
+  const float       *sound[CW_LSTM_MAX]; /* what comes out */
   float             *block;      /* [CW_BLOCK_SAMPLES, channels], interleaved; NULL in mono */
-  size_t             n_samples;  /* given out, per channel */
+  size_t             n_samples;  /* given out, of each take, per channel */
   size_t             max_frames; /* of one push */
-  unsigned           take;
+  unsigned           first_take, n_takes;
 } cw_clip_decoder;
 
-/* All memory is taken here. @max_frames: of one push. */
-cw_status cw_clip_decoder_init (cw_clip_decoder *decoder, cw_model *model, unsigned take, size_t max_frames,
-                                cw_error *error);
+/* All memory is taken here. @max_frames: of one push. Takes @first_take … @first_take + @n_takes - 1, at most CW_TAKES_MAX. */
+cw_status cw_clip_decoder_init (cw_clip_decoder *decoder, cw_model *model, unsigned first_take, unsigned n_takes,
+                                size_t max_frames, cw_error *error);
 void      cw_clip_decoder_clear (cw_clip_decoder *decoder);
 
-/* Decodes @n frames (at most max_frames; 0 only with @end) of @codes [n_books, ld_codes] and gives what is final by then to
- * @sink, cut to @limit samples in all. @n_books: of all sides together. */
-void      cw_clip_decoder_push (cw_clip_decoder *decoder, const int32_t *codes, size_t ld_codes, size_t n_books,
+/* Decodes @n frames (at most max_frames; 0 only with @end) of each take, take i's codes being [n_books, ld_codes] at @codes + i * @ld_take,
+ * and gives what is final by then to @sink, take after take, cut to @limit samples in all. @n_books: of all sides together. */
+void      cw_clip_decoder_push (cw_clip_decoder *decoder, const int32_t *codes, size_t ld_take, size_t ld_codes, size_t n_books,
                                 size_t n, bool end, size_t limit, const cw_sink *sink);

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "generate/clip-decoder.h"
 
-#define DECODE_PUSH_FRAMES 50
+#define DECODE_PUSH_FRAMES 48
 
 /* ---- encoding ----------------------------------------------------------------------------------------------------- */
 
@@ -161,12 +161,12 @@ decode_stream (cw_model *model, const cw_codes *codes, const cw_sink *sink, cw_e
   const size_t    t = codes->n_frames;
   const size_t    push = whole || t < DECODE_PUSH_FRAMES ? t : DECODE_PUSH_FRAMES;
   cw_clip_decoder decoder;
-  cw_status       status = cw_clip_decoder_init (&decoder, model, 0, push, error);
+  cw_status       status = cw_clip_decoder_init (&decoder, model, 0, 1, push, error);
 
   for (size_t at = 0; at < t && status == CW_OK; at += push) {
     const size_t now = t - at < push ? t - at : push;
 
-    cw_clip_decoder_push (&decoder, codes->codes + at, t, codes->n_codebooks, now, at + now == t, codes->n_samples, sink);
+    cw_clip_decoder_push (&decoder, codes->codes + at, 0, t, codes->n_codebooks, now, at + now == t, codes->n_samples, sink);
     if (is_cancelled (sink) && at + now < t)
       status = cw_fail (error, CW_ERROR_CANCELLED, "Decoding was stopped after %zu samples.", decoder.n_samples);
   }
@@ -212,7 +212,7 @@ decode_chunks (cw_model *model, const cw_codes *codes, const cw_sink *sink, cw_e
   const cw_encodec_config *config = cw_encodec_get_config (model->codec);
   const size_t             t = codes->n_frames, k = codes->n_codebooks, c = config->net.n_channels;
   chunk_window             window = { .n = config->chunk_samples };
-  cw_encodec_stream       *stream = cw_encodec_stream_new (model->codec, t, error);
+  cw_encodec_stream       *stream = cw_encodec_stream_new (model->codec, t, 1, error);
   cw_status                status = stream ? CW_OK : CW_ERROR_MEMORY;
 
   window.sum = cw_arena_new (&window.arena, float, c * window.n);
@@ -226,7 +226,7 @@ decode_chunks (cw_model *model, const cw_codes *codes, const cw_sink *sink, cw_e
     size_t       ld_y, n;
 
     cw_encodec_stream_reset (stream);
-    n = cw_encodec_stream_push (stream, codes->codes + i * k * t, t, k, t, true, &y, &ld_y);
+    n = cw_encodec_stream_push (stream, &(const int32_t *){ codes->codes + i * k * t }, t, k, t, true, &y, &ld_y);
     n = n < window.n ? n : window.n;
     cw_encodec_overlap_add (config, 0, y, ld_y, n, codes->scales ? codes->scales[i] : 1.0f, window.sum, window.n,
                             window.weights);

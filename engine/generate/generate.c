@@ -2,8 +2,7 @@
  *
  * generate.c: a request from the prompt to the last block.
  *
- *     prompts ─ tokenizer ─ T5 ─ keys and values of cross attention, or vectors in front                 once
- *     melody ─ chroma ─ vectors in front of the codes                                                    each window
+ *     prompts ─ tokenizer ─ T5 ─ keys and values of cross attention                                      once
  *     sound to continue ─ codec's encoder ─ codes of the clip's first frames                             once
  *     columns of what a window begins with ─ fed to the decoder's caches                                 each window
  *     columns of the delay pattern ─ decoder step ─ guidance ─ sampling ─ the next column                each step
@@ -25,7 +24,7 @@
 #include "sampling/sampler.h"
 
 #define FIRST_PUSH 10 /* frames of the first pushes: sound comes soon */
-#define PUSH       25
+#define PUSH       24
 #define FEED       64 /* columns that are fed between two looks at the cancel flag */
 
 /* How much is done, and what it took. */
@@ -54,7 +53,7 @@ typedef struct {
   float            *logits;    /* [n_rows, K, V] */
   char             *scratch;   /* for sampling: n_threads of scratch_bytes */
   size_t            scratch_bytes;
-  cw_clip_decoder  *decoders;  /* [n_takes] */
+  cw_clip_decoder   decoder;   /* of all takes */
   double            began_s;   /* clock at the call */
   tally             done;
 } pass;
@@ -88,7 +87,7 @@ tell_progress (const pass *p, cw_stage stage)
     .stage = stage,
     .step = done->n_steps,
     .n_steps = done->n_steps_total,
-    .n_samples = p->decoders[0].n_samples,
+    .n_samples = p->decoder.n_samples,
     .n_samples_total = is_endless (p) ? 0 : p->plan.n_frames * p->model->info.hop_samples,
     .elapsed_s = now_s () - p->began_s,
     .remaining_s = -1.0,
@@ -128,13 +127,14 @@ plan_windows (pass *p)
   p->n_kept = request->endless ? p->window.start + p->plan.n_window : p->plan.n_frames;
 }
 
-/* All memory of the pass. */
+/* All memory of the pass, but for what the texts need. */
 static cw_status
 prepare (pass *p, cw_error *error)
 {
   cw_model                 *model = p->model;
   const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
-  const bool                guided = p->request->guidance != 1.0f && cw_conditions_any (&p->conditions);
+  const size_t              n_texts = cw_conditions_n_texts (p->request);
+  const bool                guided = p->request->guidance != 1.0f && n_texts > 0; /* without a text there is nothing to stress */
   const bool                whole = cw_encodec_get_config (model->codec)->net.group_norm;
   size_t                    n_codes;
   cw_status                 status = CW_OK;
@@ -151,26 +151,15 @@ prepare (pass *p, cw_error *error)
   p->ids = cw_arena_new (&p->arena, int32_t, p->n_rows * FEED * p->k);
   p->logits = cw_arena_new (&p->arena, float, p->n_rows * p->k * p->v);
   p->scratch = cw_arena_take (&p->arena, cw_pool_n_threads (model->engine->be->pool), p->scratch_bytes);
-  p->decoders = cw_arena_new (&p->arena, cw_clip_decoder, p->n_takes);
   if (!cw_arena_ok (&p->arena, "the clip", error))
     return CW_ERROR_MEMORY;
   if (!p->codes)
     return cw_fail_memory (error, "the clip's codes", p->n_kept);
-  for (size_t i = 0; i < p->n_takes && status == CW_OK; i++)
-    status = cw_clip_decoder_init (&p->decoders[i], model, p->request->first_take + (unsigned) i,
-                                   whole ? p->plan.n_frames : PUSH, error);
+  status = cw_clip_decoder_init (&p->decoder, model, p->request->first_take, p->request->n_takes, whole ? p->plan.n_frames : PUSH, error);
+  /* no window has more columns than the first, which is the longest */
+  if (status == CW_OK && !(p->run = cw_musicgen_run_new (model->musicgen, p->n_rows, cw_delay_n_steps (&p->pattern), n_texts, error)))
+    status = CW_ERROR_MEMORY;
   return status;
-}
-
-/* The decoder's caches and what the clip follows. No window has more columns than the first. */
-static cw_status
-prepare_run (pass *p, cw_error *error)
-{
-  const size_t n_columns = cw_conditions_n_prefix (&p->conditions) + cw_delay_n_steps (&p->pattern);
-
-  if (!(p->run = cw_musicgen_run_new (p->model->musicgen, p->n_rows, n_columns, p->conditions.n_texts, error)))
-    return CW_ERROR_MEMORY;
-  return cw_conditions_bind (&p->conditions, p->run, p->n_rows, p->plan.n_frames > p->plan.n_window, error);
 }
 
 /* The sound to continue becomes the first codes of every take. */
@@ -212,7 +201,7 @@ typedef enum { DECODE_MANY, DECODE_ALL, DECODE_END } decode_what;
 static void
 decode_ready (pass *p, decode_what what)
 {
-  const size_t known = frames_known (p), most = p->decoders[0].max_frames;
+  const size_t known = frames_known (p), most = p->decoder.max_frames;
   const size_t limit = is_endless (p) ? SIZE_MAX : p->plan.n_frames * p->model->info.hop_samples;
 
   for (;;) {
@@ -224,9 +213,8 @@ decode_ready (pass *p, decode_what what)
     if (what == DECODE_MANY && ready < push)
       return;
     if (last ? p->n_decoded + now > 0 : now > 0)
-      for (size_t take = 0; take < p->n_takes; take++)
-        cw_clip_decoder_push (&p->decoders[take], p->codes + take * p->k * p->n_kept + (p->n_decoded - p->first_kept), p->n_kept, p->k,
-                              now, last, limit, p->sink);
+      cw_clip_decoder_push (&p->decoder, p->codes + (p->n_decoded - p->first_kept), p->k * p->n_kept, p->n_kept, p->k, now, last, limit,
+                            p->sink);
     p->n_decoded += now;
     if (last || now == ready)
       return;
@@ -239,7 +227,7 @@ stop (pass *p, cw_error *error)
 {
   decode_ready (p, DECODE_END);
   return cw_fail (error, CW_ERROR_CANCELLED, "Stopped after %zu%s%.0zu steps; %.2f s of sound are kept.", p->done.n_steps,
-                  is_endless (p) ? "" : " of ", p->done.n_steps_total, (double) p->decoders[0].n_samples / p->model->info.rate_hz);
+                  is_endless (p) ? "" : " of ", p->done.n_steps_total, (double) p->decoder.n_samples / p->model->info.rate_hz);
 }
 
 /* ---- a step -------------------------------------------------------------------------------------------------------- */
@@ -290,27 +278,27 @@ sample_task (void *arg, size_t begin, size_t end, unsigned thread)
 
 /* ---- a window --------------------------------------------------------------------------------------------------------- */
 
-/* Fills the caches with the columns before @end. */
+/* Fills the caches with the columns before the first that is made. */
 static cw_status
-feed (pass *p, size_t end, cw_error *error)
+feed_given (pass *p, cw_error *error)
 {
-  const double began_s = now_s ();
-
-  cw_conditions_begin (&p->conditions, p->window.start, p->window.start + end);
-  for (size_t column = 0, n; column < end; column += n) {
-    const size_t change = cw_conditions_next (&p->conditions, p->window.start + column) - p->window.start;
+  cw_musicgen_run_rewind (p->run);
+  while (p->step < p->window.n_given) {
+    const double began_s = now_s ();
+    const size_t change = cw_conditions_use (&p->conditions, p->window.start + p->step) - p->window.start;
+    size_t       end = p->window.n_given < change ? p->window.n_given : change;
 
     if (is_cancelled (p))
       return stop (p, error);
-    n = (end < change ? end : change) - column;
-    n = n < FEED ? n : FEED;
-    cw_conditions_use (&p->conditions, p->window.start + column);
-    fill_columns (p, column, n);
-    cw_musicgen_run_feed (p->run, p->ids, n);
-    p->done.n_fed += n;
+    if (end - p->step > FEED)
+      end = p->step + FEED;
+    fill_columns (p, p->step, end - p->step);
+    cw_musicgen_run_feed (p->run, p->ids, end - p->step);
+    p->done.n_fed += end - p->step;
+    p->done.feeding_s += now_s () - began_s;
+    p->step = end;
     tell_progress (p, CW_STAGE_CODES);
   }
-  p->done.feeding_s += now_s () - began_s;
   return CW_OK;
 }
 
@@ -325,15 +313,14 @@ make_window (pass *p, cw_error *error)
   n_steps = cw_delay_n_steps (&p->pattern);
   p->step = 0;
   decode_ready (p, DECODE_MANY);
-  if ((status = feed (p, p->window.n_given, error)) != CW_OK)
+  if ((status = feed_given (p, error)) != CW_OK)
     return status;
-  for (p->step = p->window.n_given; p->step < n_steps; ) {
+  while (p->step < n_steps) {
     const double began_s = now_s ();
 
     if (is_cancelled (p))
       return stop (p, error);
-    if (!cw_conditions_use (&p->conditions, p->window.start + p->step) && (status = feed (p, p->step, error)) != CW_OK)
-      return status;
+    cw_conditions_use (&p->conditions, p->window.start + p->step);
     fill_columns (p, p->step, 1);
     cw_musicgen_run_step (p->run, p->ids, p->logits, NULL);
     cw_pool_run (pool, p->n_takes * p->k, 1, sample_task, p);
@@ -423,22 +410,18 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
     *codes = NULL;
   if ((status = cw_request_check (request, &model->info, error)) != CW_OK)
     return status;
-  status = cw_conditions_read (&p.conditions, model, request, error);
-  if (status == CW_OK)
-    status = prepare (&p, error);
-  if (status == CW_OK)
-    status = prepare_run (&p, error);
+  status = prepare (&p, error);
   if (status == CW_OK) {
     tell_progress (&p, CW_STAGE_TEXT);
-    status = set_given (&p, error);
+    status = cw_conditions_init (&p.conditions, model, p.run, request, error);
   }
+  if (status == CW_OK)
+    status = set_given (&p, error);
   if (status == CW_OK)
     status = make_windows (&p, error);
   if (codes && (status == CW_OK || status == CW_ERROR_CANCELLED) && !request->endless)
     *codes = keep_codes (&p);
-  for (size_t i = 0; p.decoders && i < p.n_takes; i++)
-    cw_clip_decoder_clear (&p.decoders[i]);
-  cw_conditions_clear (&p.conditions);
+  cw_clip_decoder_clear (&p.decoder);
   cw_musicgen_run_free (p.run);
   cw_arena_free (&p.arena);
   return status;

@@ -97,6 +97,7 @@ cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, s
                      .dilation = shape.dilation,
                      .transposed = shape.transposed,
                      .elu = shape.elu,
+                     .elu_after = shape.elu_after,
                      .pad_mode = config->pad_mode,
                      .n_shifts = (shape.kernel + shape.stride - 1) / shape.stride };
   if (shape.transposed)
@@ -140,25 +141,41 @@ most_right (const cw_conv *conv)
   return conv->pad_right + conv->stride - 1;
 }
 
+/* Each output column depends on one input column: nothing need be kept. */
+static bool
+is_pointwise (const cw_conv *conv)
+{
+  return !conv->transposed && !conv->elu && conv->kernel == 1 && conv->stride == 1;
+}
+
+/* Columns of the buffer. */
+static size_t
+capacity_for (const cw_conv *conv, size_t max_push)
+{
+  /* transposed: n_shifts - 1 old columns, the new ones, and n_shifts - 1 zeros at the end */
+  return conv->transposed ? max_push + 2 * conv->n_shifts
+                          : span_of (conv) + conv->stride + most_right (conv) + conv->pad_left + 2 + max_push + most_right (conv);
+}
+
+size_t
+cw_conv_max_out (const cw_conv *conv, size_t max_push)
+{
+  const size_t capacity = capacity_for (conv, max_push);
+
+  return conv->transposed ? capacity * conv->stride : capacity / conv->stride + 1;
+}
+
 void
 cw_conv_stream_init (cw_conv_stream *stream, const cw_conv *conv, size_t max_push, cw_arena *arena)
 {
   *stream = (cw_conv_stream){ .conv = conv, .max_push = max_push };
-  if (conv->transposed) {
-    /* n_shifts - 1 old columns, the new ones, and n_shifts - 1 zeros at the end */
-    stream->capacity = max_push + 2 * conv->n_shifts;
-    stream->dealt_ld = stream->capacity;
-    stream->max_out = stream->capacity * conv->stride;
-    stream->dealt = cw_arena_new (arena, float, conv->c_out * conv->stride * stream->dealt_ld);
-  } else {
-    const size_t kept = span_of (conv) + conv->stride + most_right (conv) + conv->pad_left + 2;
-    stream->capacity = kept + max_push + most_right (conv);
-    stream->dealt_ld = stream->capacity / conv->stride + 1;
-    stream->max_out = stream->dealt_ld;
-    stream->dealt =
-      cw_arena_new (arena, float, conv->stride > 1 ? conv->c_in * conv->stride * stream->dealt_ld : 0);
+  stream->capacity = capacity_for (conv, max_push);
+  stream->max_out = cw_conv_max_out (conv, max_push);
+  if (!conv->transposed && conv->stride > 1) {
+    stream->dealt_ld = stream->max_out;
+    stream->dealt = cw_arena_new (arena, float, conv->c_in * conv->stride * stream->dealt_ld);
   }
-  stream->buffer = cw_arena_new (arena, float, conv->c_in * stream->capacity);
+  stream->buffer = cw_arena_new (arena, float, is_pointwise (conv) ? 0 : conv->c_in * stream->capacity);
   stream->rows = cw_arena_new (arena, const float *, conv->taps.r);
   stream->out = cw_arena_new (arena, float, conv->c_out * stream->max_out);
   if (stream->buffer && stream->out)
@@ -171,7 +188,10 @@ cw_conv_stream_reset (cw_conv_stream *stream)
   const cw_conv *conv = stream->conv;
 
   stream->base = stream->n_in = stream->n_out = 0;
+  stream->y = stream->out;
   stream->started = false;
+  if (is_pointwise (conv))
+    return;
   /* room for the left padding; before the first input of a transposed convolution there are zeros */
   stream->length = conv->transposed ? conv->n_shifts - 1 : conv->pad_left;
   for (size_t i = 0; i < conv->c_in; i++)
@@ -187,8 +207,7 @@ append (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, siz
   if (conv->elu)
     be->elu (be, to, stream->capacity, x, ld_x, conv->c_in, n);
   else
-    for (size_t i = 0; i < conv->c_in; i++)
-      memcpy (to + i * stream->capacity, x + i * ld_x, n * sizeof *to);
+    be->copy (be, to, stream->capacity, x, ld_x, conv->c_in, n);
   stream->length += n;
   stream->n_in += n;
 }
@@ -299,7 +318,7 @@ group_norm (const cw_norm *norm, float *y, size_t ld_y, size_t c, size_t n)
 }
 
 static size_t
-push_conv (cw_conv_stream *stream, cw_backend *be, bool end)
+push_conv (cw_conv_stream *stream, cw_backend *be, bool end, const cw_taps_finish *finish)
 {
   const cw_conv *conv = stream->conv;
   const size_t   s = conv->stride, span = span_of (conv), n = stream->n_in;
@@ -323,7 +342,7 @@ push_conv (cw_conv_stream *stream, cw_backend *be, bool end)
     n_new = (padded - stream->n_out * s - span) / s + 1;
   if (n_new > 0) {
     aim (stream, n_new);
-    be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, n_new);
+    be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, n_new, finish);
     stream->n_out += n_new;
   }
 
@@ -355,48 +374,60 @@ push_transposed (cw_conv_stream *stream, cw_backend *be, bool end)
   for (size_t c = 0; c < conv->c_in; c++)
     for (size_t j = 0; j < conv->n_shifts; j++)
       stream->rows[c * conv->n_shifts + j] = stream->buffer + c * stream->capacity + old - j;
-  be->taps (be, stream->dealt, stream->dealt_ld, &conv->taps, stream->rows, n_columns);
+  be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, n_columns, &(cw_taps_finish){ .phases = s });
 
   /* untrimmed samples done … done + n_columns s - 1 are there; those of the signal are first … last - 1 */
   first = done < conv->pad_left ? conv->pad_left : done;
   last = end ? total : done + n_columns * s;
-  if (conv->normed) {
-    for (size_t c = 0; c < conv->c_out; c++)
-      for (size_t i = done; i < last; i++)
-        stream->out[c * stream->max_out + i - done] =
-          stream->dealt[(c * s + (i - done) % s) * stream->dealt_ld + (i - done) / s];
+  if (conv->normed)
     group_norm (&conv->norm, stream->out, stream->max_out, conv->c_out, last - done);
-    for (size_t c = 0; c < conv->c_out; c++)
-      memmove (stream->out + c * stream->max_out, stream->out + c * stream->max_out + first - done,
-               (last - first) * sizeof (float));
-  }
   if (end)
     last = total - conv->pad_right;
   stream->n_out = done + n_columns * s;
+  stream->y = stream->out + (first - done);
   drop (stream, stream->length - old);
-  if (last <= first)
-    return 0;
-  if (!conv->normed)
-    for (size_t c = 0; c < conv->c_out; c++) {
-      const float *from = stream->dealt + c * s * stream->dealt_ld;
-      float       *to = stream->out + c * stream->max_out;
-      for (size_t phase = 0; phase < s; phase++)
-        for (size_t i = (first - done + s - 1 - phase) / s; i * s + phase < last - done; i++)
-          to[i * s + phase - (first - done)] = from[phase * stream->dealt_ld + i];
-    }
-  return last - first;
+  return last > first ? last - first : 0;
+}
+
+static size_t
+push_pointwise (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, const cw_taps_finish *finish)
+{
+  for (size_t c = 0; c < stream->conv->c_in; c++)
+    stream->rows[c] = x + c * ld_x;
+  be->taps (be, stream->out, stream->max_out, &stream->conv->taps, stream->rows, n, finish);
+  return n;
+}
+
+static void
+add_rows (float *y, size_t ld_y, const float *x, size_t ld_x, size_t c, size_t n)
+{
+  for (size_t i = 0; i < c; i++)
+    for (size_t t = 0; t < n; t++)
+      y[i * ld_y + t] += x[i * ld_x + t];
 }
 
 size_t
-cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end)
+cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end, const float *addend,
+                     size_t ld_addend)
 {
-  size_t n_new;
+  const cw_conv       *conv = stream->conv;
+  const cw_taps_finish finish = { conv->elu_after, addend, ld_addend, 1 }, none = { .phases = 1 };
+  size_t               n_new;
 
-  append (stream, be, x, ld_x, n);
-  if (stream->conv->transposed)
-    return push_transposed (stream, be, end);
-  n_new = push_conv (stream, be, end);
-  if (stream->conv->normed && n_new > 0)
-    group_norm (&stream->conv->norm, stream->out, stream->max_out, stream->conv->c_out, n_new);
+  if (is_pointwise (conv)) {
+    n_new = push_pointwise (stream, be, x, ld_x, n, conv->normed ? &none : &finish);
+  } else {
+    append (stream, be, x, ld_x, n);
+    if (conv->transposed)
+      return push_transposed (stream, be, end);
+    n_new = push_conv (stream, be, end, conv->normed ? &none : &finish);
+  }
+  if (conv->normed && n_new > 0) {
+    group_norm (&conv->norm, stream->out, stream->max_out, conv->c_out, n_new);
+    if (addend)
+      add_rows (stream->out, stream->max_out, addend, ld_addend, conv->c_out, n_new);
+    if (conv->elu_after)
+      be->elu (be, stream->out, stream->max_out, stream->out, stream->max_out, conv->c_out, n_new);
+  }
   return n_new;
 }

@@ -15,7 +15,7 @@
 
 typedef struct {
   size_t  c_in, c_out, kernel, stride, dilation;
-  bool    transposed, elu; /* elu: the input passes through ELU first */
+  bool    transposed, elu, elu_after; /* elu: the input passes through ELU first; elu_after: the output does, not of a transposed one */
   size_t  pad_left, pad_right; /* convolution: without the extra on the right; transposed: what is trimmed */
   size_t  n_shifts;            /* transposed: taps a phase, ceil (kernel / stride) */
   cw_pad_mode pad_mode;
@@ -26,7 +26,7 @@ typedef struct {
 
 typedef struct {
   size_t kernel, stride, dilation;
-  bool   transposed, elu;
+  bool   transposed, elu, elu_after;
 } cw_conv_shape;
 
 /* Loads weights NAME.conv.* (weight norm folded in, either spelling, or plain) and NAME.norm.*, and packs them. */
@@ -39,14 +39,19 @@ typedef struct {
   float         *buffer;      /* [c_in, capacity]: padded samples base … base + length - 1 */
   size_t         base, length, n_in, n_out;
   bool           started;     /* the left padding is there */
-  float         *dealt;       /* stride > 1: [c_in, stride, dealt_ld]; transposed: [c_out * stride, dealt_ld] */
+  float         *dealt;       /* stride > 1, not transposed: [c_in, stride, dealt_ld] */
   size_t         dealt_ld;
   const float  **rows;        /* [taps.r] */
   float         *out;         /* [c_out, max_out] */
+  const float   *y;           /* where in it the last push's columns begin */
 } cw_conv_stream;
 
+/* The most columns that a push of @max_push can give. */
+size_t cw_conv_max_out (const cw_conv *conv, size_t max_push);
 /* Takes memory for pushes of up to @max_push columns; cw_arena_ok tells whether it was there. */
 void cw_conv_stream_init (cw_conv_stream *stream, const cw_conv *conv, size_t max_push, cw_arena *arena);
 void cw_conv_stream_reset (cw_conv_stream *stream);
-/* Returns how many columns of stream->out are new. */
-size_t cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end);
+/* Returns how many columns of stream->y [c_out, max_out] are new. @addend: NULL, or [c_out, ld_addend] that is added to them; not for a
+ * transposed convolution. */
+size_t cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end,
+                            const float *addend, size_t ld_addend);

@@ -29,8 +29,9 @@ struct cw_encodec_stream {
   cw_encodec       *codec;
   cw_arena          arena;
   cw_seanet_stream *net;
-  size_t            max_frames;
-  float            *latent; /* [D, max_frames] */
+  size_t            n_signals, max_frames;
+  float            *latent;  /* [n_signals, D, max_frames] */
+  const float     **latents; /* [n_signals]: each signal's part of it */
 };
 
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
@@ -314,14 +315,14 @@ cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, flo
 
   if (status != CW_OK)
     return status;
-  if (!(stream = cw_seanet_stream_new (codec->encoder, piece, error)))
+  if (!(stream = cw_seanet_stream_new (codec->encoder, piece, 1, error)))
     return CW_ERROR_MEMORY;
   for (size_t at = 0; at < n; at += piece) {
     const size_t  now = n - at < piece ? n - at : piece;
     const float  *y;
     size_t        ld_y, n_new;
 
-    cw_seanet_stream_push (stream, x + at, ld_x, now, at + now == n, &y, &ld_y, &n_new);
+    cw_seanet_stream_push (stream, &(const float *){ x + at }, ld_x, now, at + now == n, &y, &ld_y, &n_new);
     for (size_t i = 0; i < d; i++)
       memcpy (latent + i * n_frames + done, y + i * ld_y, n_new * sizeof *latent);
     done += n_new;
@@ -372,7 +373,7 @@ cw_encodec_scale (const float *x, size_t ld_x, size_t n_channels, size_t n)
 /* ---- decoding ---------------------------------------------------------------------------------------------------- */
 
 cw_encodec_stream *
-cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, cw_error *error)
+cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, size_t n_signals, cw_error *error)
 {
   cw_encodec_stream *stream = calloc (1, sizeof *stream);
 
@@ -382,9 +383,13 @@ cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, cw_error *error)
   }
   stream->codec = codec;
   stream->max_frames = max_frames;
-  stream->latent = cw_arena_new (&stream->arena, float, codec->config.net.latent * max_frames);
+  stream->n_signals = n_signals;
+  stream->latent = cw_arena_new (&stream->arena, float, n_signals * codec->config.net.latent * max_frames);
+  stream->latents = cw_arena_new (&stream->arena, const float *, n_signals);
+  for (size_t i = 0; stream->latent && stream->latents && i < n_signals; i++)
+    stream->latents[i] = stream->latent + i * codec->config.net.latent * max_frames;
   if (!cw_arena_ok (&stream->arena, "the codec's buffers", error) ||
-      !(stream->net = cw_seanet_stream_new (codec->decoder, max_frames, error))) {
+      !(stream->net = cw_seanet_stream_new (codec->decoder, max_frames, n_signals, error))) {
     cw_encodec_stream_free (stream);
     return NULL;
   }
@@ -408,13 +413,15 @@ cw_encodec_stream_reset (cw_encodec_stream *stream)
 }
 
 size_t
-cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *codes, size_t ld_codes, size_t n_books, size_t n,
+cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n,
                         bool end, const float **y, size_t *ld_y)
 {
-  size_t n_out;
+  const size_t d = stream->codec->config.net.latent * stream->max_frames;
+  size_t       n_out;
 
-  cw_encodec_dequantise (stream->codec, codes, ld_codes, n_books, n, stream->latent, stream->max_frames);
-  cw_seanet_stream_push (stream->net, stream->latent, stream->max_frames, n, end, y, ld_y, &n_out);
+  for (size_t i = 0; i < stream->n_signals; i++)
+    cw_encodec_dequantise (stream->codec, codes[i], ld_codes, n_books, n, stream->latent + i * d, stream->max_frames);
+  cw_seanet_stream_push (stream->net, stream->latents, stream->max_frames, n, end, y, ld_y, &n_out);
   return n_out;
 }
 

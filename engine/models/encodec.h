@@ -53,15 +53,16 @@ void cw_encodec_dequantise (cw_encodec *codec, const int32_t *codes, size_t ld_c
 /* Root mean square of the channels' mean, plus 1e-8: what a chunk of a normalising model is divided by. */
 float cw_encodec_scale (const float *x, size_t ld_x, size_t n_channels, size_t n);
 
-/* The decoder as a stream of frames; up to @max_frames a push. A model with group norm takes a whole chunk in one push. */
+/* The decoder as a stream of frames of @n_signals signals side by side (1 … CW_LSTM_MAX: takes, sides of stereo), which share the reading of
+ * its weights; up to @max_frames a push. A model with group norm takes a whole chunk in one push. */
 typedef struct cw_encodec_stream cw_encodec_stream;
 
-cw_encodec_stream *cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, cw_error *error);
+cw_encodec_stream *cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, size_t n_signals, cw_error *error);
 void               cw_encodec_stream_free (cw_encodec_stream *stream);
 void               cw_encodec_stream_reset (cw_encodec_stream *stream);
-/* @codes [n_books, ld_codes], @n <= max_frames frames; @end: no more follow. *y [C, *ld_y] belongs to the stream until the next
- * push; the return value is its number of samples. In all there are n_frames * hop of them. */
-size_t cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *codes, size_t ld_codes, size_t n_books,
+/* @codes, for each signal [n_books, ld_codes], @n <= max_frames frames; @end: no more follow. @y [n_signals] receives pointers to
+ * [C, *ld_y], the stream's until the next push; the return value is their number of samples. In all there are n_frames * hop. */
+size_t cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books,
                                size_t n, bool end, const float **y, size_t *ld_y);
 
 /* Joins decoded chunks: adds chunk @index, @y [C, ld_y] of @n samples times @scale, weighted by a triangle, into @sum and the weights

@@ -7,7 +7,10 @@
  *     decoder:  conv from the latent, LSTM, then for each ratio: ELU, transposed conv of stride ratio that halves the channels,
  *               residual blocks; then ELU, conv to sound
  *
- * An ELU belongs to the convolution behind it. The numbers in the tensors' names count ELUs too.
+ * An ELU belongs to the convolution behind it, but within a residual block to the one before it. The numbers in the tensors' names count
+ * ELUs too.
+ *
+ * A layer takes what the one before gave in pieces that stay in the processor's caches on their way through all layers behind it.
  */
 #include "models/seanet.h"
 
@@ -20,6 +23,8 @@
 #include "models/layers.h"
 
 #define LSTM_MAX 8
+#define PIECE_FLOATS  (128 * 1024) /* of a layer's input */
+#define PIECE_COLUMNS 48           /* a multiple of every twin's tile of columns */
 
 typedef enum { NODE_CONV, NODE_RESIDUAL, NODE_LSTM } node_kind;
 
@@ -90,13 +95,13 @@ add_residual (builder *b, size_t c, size_t dilation)
 
   snprintf (name, sizeof name, "layers.%u.block.1", b->index);
   cw_conv_fetch (&b->fetch, &r->first, config, c, hidden,
-                 (cw_conv_shape){ config->residual_kernel, 1, dilation, false, true }, name);
+                 (cw_conv_shape){ config->residual_kernel, 1, dilation, false, true, true }, name);
   snprintf (name, sizeof name, "layers.%u.block.3", b->index);
-  cw_conv_fetch (&b->fetch, &r->second, config, hidden, c, (cw_conv_shape){ 1, 1, 1, false, true }, name);
+  cw_conv_fetch (&b->fetch, &r->second, config, hidden, c, (cw_conv_shape){ 1, 1, 1, false, false, false }, name);
   r->has_shortcut = config->conv_shortcut;
   if (r->has_shortcut) {
     snprintf (name, sizeof name, "layers.%u.shortcut", b->index);
-    cw_conv_fetch (&b->fetch, &r->shortcut, config, c, c, (cw_conv_shape){ 1, 1, 1, false, false }, name);
+    cw_conv_fetch (&b->fetch, &r->shortcut, config, c, c, (cw_conv_shape){ 1, 1, 1, false, false, false }, name);
   }
   b->index++;
 }
@@ -118,12 +123,17 @@ add_lstm (builder *b, size_t c)
   l->c = c;
   l->n_layers = b->net->config.n_lstm;
   for (unsigned i = 0; i < l->n_layers && !b->fetch.failed; i++) {
-    const uint64_t dims[] = { 4 * c };
-    float         *bias = NULL;
-    const float   *second = NULL;
+    const uint64_t   dims[] = { 4 * c };
+    const cw_storage storage = b->fetch.source.storage;
+    float           *bias = NULL;
+    const float     *second = NULL;
 
+    /* a gate's rows begin where a tile does */
+    if (c % CW_TILE_ROWS != 0 && storage > CW_STORE_F16)
+      b->fetch.source.storage = CW_STORE_F16;
     cw_fetch_linear (&b->fetch, &l->input[i], 4 * c, c, "layers.%u.lstm.weight_ih_l%u", b->index, i);
     cw_fetch_linear (&b->fetch, &l->recurrent[i], 4 * c, c, "layers.%u.lstm.weight_hh_l%u", b->index, i);
+    b->fetch.source.storage = storage;
     cw_fetch_widened (&b->fetch, &bias, dims, 1, "layers.%u.lstm.bias_ih_l%u", b->index, i);
     cw_fetch_vector (&b->fetch, &second, 4 * c, "layers.%u.lstm.bias_hh_l%u", b->index, i);
     if (!b->fetch.failed)
@@ -141,15 +151,15 @@ build_encoder (builder *b)
   size_t                  c = config->n_filters;
 
   b->net->c_in = config->n_channels;
-  add_conv (b, config->n_channels, c, (cw_conv_shape){ config->kernel, 1, 1, false, false });
+  add_conv (b, config->n_channels, c, (cw_conv_shape){ config->kernel, 1, 1, false, false, false });
   for (size_t i = config->n_ratios; i-- > 0 && !b->fetch.failed; c *= 2) {
     add_residuals (b, c);
-    add_conv (b, c, 2 * c, (cw_conv_shape){ 2 * config->ratios[i], config->ratios[i], 1, false, true });
+    add_conv (b, c, 2 * c, (cw_conv_shape){ 2 * config->ratios[i], config->ratios[i], 1, false, true, false });
   }
   if (!b->fetch.failed)
     add_lstm (b, c);
   if (!b->fetch.failed)
-    add_conv (b, c, config->latent, (cw_conv_shape){ config->last_kernel, 1, 1, false, true });
+    add_conv (b, c, config->latent, (cw_conv_shape){ config->last_kernel, 1, 1, false, true, false });
 }
 
 static void
@@ -159,15 +169,15 @@ build_decoder (builder *b)
   size_t                  c = config->n_filters << config->n_ratios;
 
   b->net->c_in = config->latent;
-  add_conv (b, config->latent, c, (cw_conv_shape){ config->kernel, 1, 1, false, false });
+  add_conv (b, config->latent, c, (cw_conv_shape){ config->kernel, 1, 1, false, false, false });
   if (!b->fetch.failed)
     add_lstm (b, c);
   for (size_t i = 0; i < config->n_ratios && !b->fetch.failed; i++, c /= 2) {
-    add_conv (b, c, c / 2, (cw_conv_shape){ 2 * config->ratios[i], config->ratios[i], 1, true, true });
+    add_conv (b, c, c / 2, (cw_conv_shape){ 2 * config->ratios[i], config->ratios[i], 1, true, true, false });
     add_residuals (b, c / 2);
   }
   if (!b->fetch.failed)
-    add_conv (b, c, config->n_channels, (cw_conv_shape){ config->last_kernel, 1, 1, false, true });
+    add_conv (b, c, config->n_channels, (cw_conv_shape){ config->last_kernel, 1, 1, false, true, false });
 }
 
 cw_seanet *
@@ -215,29 +225,39 @@ typedef struct {
   size_t         capacity, n_waiting;
 } residual_stream;
 
+/* Of all signals together: they share each read of the weights. */
 typedef struct {
-  float *rows, *gates, *hidden, *cell; /* [T, c], [T, 4 c], [layers, c], [layers, c] */
-  float *mixed;                        /* [T, c] */
-  float *out;                          /* [c, max_push] */
+  float *rows, *gates, *hidden, *cell; /* [T, N, c], [T, N, 4 c], [layers, N, c], [layers, N, c] */
+  float *mixed;                        /* [T, N, c] */
+  float *out;                          /* [N, c, max_push] */
   size_t max_push;
 } lstm_stream;
 
 typedef union {
   cw_conv_stream  conv;
   residual_stream residual;
-  lstm_stream     lstm;
+} signal_stream;
+
+typedef struct {
+  signal_stream *signals; /* [N], for convolutions and residual blocks */
+  lstm_stream    lstm;
+  size_t         piece;   /* columns that it takes at a time */
+  const float  **x;       /* [N]: what comes in */
 } node_stream;
 
 struct cw_seanet_stream {
-  cw_seanet   *net;
-  cw_arena     arena;
-  node_stream *nodes;
+  cw_seanet    *net;
+  cw_arena      arena;
+  size_t        n_signals;
+  node_stream  *nodes;
+  float        *out; /* [N, channels out, max_out]: of one push */
+  size_t        max_out, n_out;
 };
 
-/* Columns that pass from one layer to the next. */
+/* Columns that pass from one layer to the next, of each signal. */
 typedef struct {
-  const float *x;
-  size_t       ld, n;
+  const float **x;
+  size_t        ld, n;
 } columns;
 
 static void
@@ -252,19 +272,58 @@ residual_init (residual_stream *stream, const residual *r, size_t max_push, cw_a
 }
 
 static void
-lstm_init (lstm_stream *stream, const lstm *l, size_t max_push, cw_arena *arena)
+lstm_init (lstm_stream *stream, const lstm *l, size_t max_push, size_t n_signals, cw_arena *arena)
 {
+  const size_t c = n_signals * l->c;
+
   stream->max_push = max_push;
-  stream->rows = cw_arena_new (arena, float, max_push * l->c);
-  stream->mixed = cw_arena_new (arena, float, max_push * l->c);
-  stream->gates = cw_arena_new (arena, float, max_push * 4 * l->c);
-  stream->hidden = cw_arena_new (arena, float, l->n_layers * l->c);
-  stream->cell = cw_arena_new (arena, float, l->n_layers * l->c);
-  stream->out = cw_arena_new (arena, float, max_push * l->c);
+  stream->rows = cw_arena_new (arena, float, max_push * c);
+  stream->mixed = cw_arena_new (arena, float, max_push * c);
+  stream->gates = cw_arena_new (arena, float, max_push * 4 * c);
+  stream->hidden = cw_arena_new (arena, float, l->n_layers * c);
+  stream->cell = cw_arena_new (arena, float, l->n_layers * c);
+  stream->out = cw_arena_new (arena, float, max_push * c);
+}
+
+static size_t
+node_max_out (const node *n, size_t max_push)
+{
+  return n->kind == NODE_LSTM       ? max_push
+         : n->kind == NODE_RESIDUAL ? cw_conv_max_out (&n->residual.first, max_push)
+                                    : cw_conv_max_out (&n->conv, max_push);
+}
+
+static size_t
+node_c_in (const node *n)
+{
+  return n->kind == NODE_LSTM ? n->lstm.c : n->kind == NODE_RESIDUAL ? n->residual.first.c_in : n->conv.c_in;
+}
+
+/* Memory of one node for pushes of @max_push columns. A group norm must see all of them; an LSTM's weights are read once for a few or
+ * for many. */
+static void
+node_init (cw_seanet_stream *stream, const node *n, node_stream *s, size_t max_push)
+{
+  const size_t fitting = PIECE_FLOATS / node_c_in (n) / PIECE_COLUMNS * PIECE_COLUMNS;
+
+  s->piece = fitting > PIECE_COLUMNS ? fitting : PIECE_COLUMNS;
+  if (s->piece > max_push || n->kind == NODE_LSTM || stream->net->config.group_norm)
+    s->piece = max_push;
+  s->x = cw_arena_new (&stream->arena, const float *, stream->n_signals);
+  if (n->kind == NODE_LSTM) {
+    lstm_init (&s->lstm, &n->lstm, s->piece, stream->n_signals, &stream->arena);
+    return;
+  }
+  s->signals = cw_arena_new (&stream->arena, signal_stream, stream->n_signals);
+  for (size_t i = 0; s->signals && i < stream->n_signals; i++)
+    if (n->kind == NODE_CONV)
+      cw_conv_stream_init (&s->signals[i].conv, &n->conv, s->piece, &stream->arena);
+    else
+      residual_init (&s->signals[i].residual, &n->residual, s->piece, &stream->arena);
 }
 
 cw_seanet_stream *
-cw_seanet_stream_new (cw_seanet *net, size_t max_push, cw_error *error)
+cw_seanet_stream_new (cw_seanet *net, size_t max_push, size_t n_signals, cw_error *error)
 {
   cw_seanet_stream *stream = calloc (1, sizeof *stream);
 
@@ -273,21 +332,17 @@ cw_seanet_stream_new (cw_seanet *net, size_t max_push, cw_error *error)
     return NULL;
   }
   stream->net = net;
-  stream->nodes = cw_arena_new (&stream->arena, node_stream, net->n_nodes);
+  stream->n_signals = n_signals;
+  stream->max_out = max_push;
+  stream->nodes = cw_arena_new (&stream->arena, node_stream, net->n_nodes + 1);
   for (size_t i = 0; stream->nodes && i < net->n_nodes; i++) {
-    const node  *n = &net->nodes[i];
-    node_stream *s = &stream->nodes[i];
-
-    if (n->kind == NODE_CONV) {
-      cw_conv_stream_init (&s->conv, &n->conv, max_push, &stream->arena);
-      max_push = s->conv.max_out;
-    } else if (n->kind == NODE_RESIDUAL) {
-      residual_init (&s->residual, &n->residual, max_push, &stream->arena);
-      max_push = s->residual.second.max_out;
-    } else {
-      lstm_init (&s->lstm, &n->lstm, max_push, &stream->arena);
-    }
+    node_init (stream, &net->nodes[i], &stream->nodes[i], max_push);
+    max_push = node_max_out (&net->nodes[i], stream->nodes[i].piece);
+    stream->max_out = node_max_out (&net->nodes[i], stream->max_out);
   }
+  if (stream->nodes)
+    stream->nodes[net->n_nodes].x = cw_arena_new (&stream->arena, const float *, n_signals);
+  stream->out = cw_arena_new (&stream->arena, float, n_signals * net->nodes[net->n_nodes - 1].c_out * stream->max_out);
   if (!cw_arena_ok (&stream->arena, "the codec's buffers", error)) {
     cw_seanet_stream_free (stream);
     return NULL;
@@ -304,6 +359,16 @@ cw_seanet_stream_free (cw_seanet_stream *stream)
   free (stream);
 }
 
+static void
+residual_reset (residual_stream *stream, const residual *r)
+{
+  cw_conv_stream_reset (&stream->first);
+  cw_conv_stream_reset (&stream->second);
+  if (r->has_shortcut)
+    cw_conv_stream_reset (&stream->shortcut);
+  stream->n_waiting = 0;
+}
+
 void
 cw_seanet_stream_reset (cw_seanet_stream *stream)
 {
@@ -311,98 +376,154 @@ cw_seanet_stream_reset (cw_seanet_stream *stream)
     const node  *n = &stream->net->nodes[i];
     node_stream *s = &stream->nodes[i];
 
-    if (n->kind == NODE_CONV) {
-      cw_conv_stream_reset (&s->conv);
-    } else if (n->kind == NODE_RESIDUAL) {
-      cw_conv_stream_reset (&s->residual.first);
-      cw_conv_stream_reset (&s->residual.second);
-      if (n->residual.has_shortcut)
-        cw_conv_stream_reset (&s->residual.shortcut);
-      s->residual.n_waiting = 0;
-    } else {
-      memset (s->lstm.hidden, 0, n->lstm.n_layers * n->lstm.c * sizeof (float));
-      memset (s->lstm.cell, 0, n->lstm.n_layers * n->lstm.c * sizeof (float));
+    if (n->kind == NODE_LSTM) {
+      const size_t n_bytes = n->lstm.n_layers * stream->n_signals * n->lstm.c * sizeof (float);
+
+      memset (s->lstm.hidden, 0, n_bytes);
+      memset (s->lstm.cell, 0, n_bytes);
+      continue;
     }
+    for (size_t j = 0; j < stream->n_signals; j++)
+      if (n->kind == NODE_CONV)
+        cw_conv_stream_reset (&s->signals[j].conv);
+      else
+        residual_reset (&s->signals[j].residual, &n->residual);
   }
 }
 
-static columns
-push_residual (cw_backend *be, const residual *r, residual_stream *s, columns in, bool end)
+/* Returns the number of columns in s->second.y. */
+static size_t
+push_residual (cw_backend *be, const residual *r, residual_stream *s, const float *x, size_t ld_x, size_t n, bool end)
 {
   const size_t c = r->first.c_in;
   const float *skip = s->waiting;
   size_t       n_out, ld_skip = s->capacity;
 
-  for (size_t i = 0; i < c; i++)
-    memcpy (s->waiting + i * s->capacity + s->n_waiting, in.x + i * in.ld, in.n * sizeof (float));
-  s->n_waiting += in.n;
-
-  n_out = cw_conv_stream_push (&s->first, be, in.x, in.ld, in.n, end);
-  n_out = cw_conv_stream_push (&s->second, be, s->first.out, s->first.max_out, n_out, end);
+  be->copy (be, s->waiting + s->n_waiting, s->capacity, x, ld_x, c, n);
+  s->n_waiting += n;
+  n_out = cw_conv_stream_push (&s->first, be, x, ld_x, n, end, NULL, 0);
   if (r->has_shortcut) {
-    cw_conv_stream_push (&s->shortcut, be, s->waiting, s->capacity, n_out, end);
-    skip = s->shortcut.out;
+    cw_conv_stream_push (&s->shortcut, be, s->waiting, s->capacity, n_out, end, NULL, 0);
+    skip = s->shortcut.y;
     ld_skip = s->shortcut.max_out;
   }
-  for (size_t i = 0; i < c; i++) {
-    float       *y = s->second.out + i * s->second.max_out;
-    const float *x = skip + i * ld_skip;
-    for (size_t t = 0; t < n_out; t++)
-      y[t] += x[t];
-  }
+  cw_conv_stream_push (&s->second, be, s->first.y, s->first.max_out, n_out, end, skip, ld_skip);
   s->n_waiting -= n_out;
   for (size_t i = 0; i < c; i++) {
     float *row = s->waiting + i * s->capacity;
     memmove (row, row + n_out, s->n_waiting * sizeof *row);
   }
-  return (columns){ s->second.out, s->second.max_out, n_out };
+  return n_out;
 }
 
 /* The skip surrounds all layers together. */
 static columns
-push_lstm (cw_backend *be, const lstm *l, lstm_stream *s, columns in)
+push_lstm (cw_seanet_stream *stream, const lstm *l, lstm_stream *s, columns in, const float **y)
 {
-  const size_t c = l->c, n = in.n;
+  const size_t c = l->c, n = in.n, n_signals = stream->n_signals, row = n_signals * c;
+  cw_backend  *be = stream->net->be;
 
-  for (size_t i = 0; i < c; i++)
-    for (size_t t = 0; t < n; t++)
-      s->rows[t * c + i] = in.x[i * in.ld + t];
+  for (size_t j = 0; j < n_signals; j++)
+    for (size_t i = 0; i < c; i++)
+      for (size_t t = 0; t < n; t++)
+        s->rows[t * row + j * c + i] = in.x[j][i * in.ld + t];
   for (size_t i = 0; i < l->n_layers; i++) {
-    be->linear (be, s->gates, 4 * c, i == 0 ? s->rows : s->mixed, c, n, &l->input[i], CW_ACTIVATION_NONE, NULL, NULL);
-    be->lstm (be, s->mixed, s->gates, n, c, &l->recurrent[i], s->hidden + i * c, s->cell + i * c);
+    be->linear (be, s->gates, 4 * c, i == 0 ? s->rows : s->mixed, c, n * n_signals, &l->input[i], CW_ACTIVATION_NONE, NULL, NULL);
+    be->lstm (be, s->mixed, s->gates, n, n_signals, c, &l->recurrent[i], s->hidden + i * row, s->cell + i * row);
   }
-  for (size_t i = 0; i < c; i++)
-    for (size_t t = 0; t < n; t++)
-      s->out[i * s->max_push + t] = s->mixed[t * c + i] + in.x[i * in.ld + t];
-  return (columns){ s->out, s->max_push, n };
+  for (size_t j = 0; j < n_signals; j++) {
+    float *out = s->out + j * c * s->max_push;
+
+    for (size_t i = 0; i < c; i++)
+      for (size_t t = 0; t < n; t++)
+        out[i * s->max_push + t] = s->mixed[t * row + j * c + i] + in.x[j][i * in.ld + t];
+    y[j] = out;
+  }
+  return (columns){ y, s->max_push, n };
+}
+
+/* The same columns of each signal through one convolution or residual block. */
+static columns
+push_signals (cw_seanet_stream *stream, const node *n, node_stream *s, columns in, bool end, const float **y)
+{
+  cw_backend *be = stream->net->be;
+  columns     out = { .x = y };
+
+  for (size_t j = 0; j < stream->n_signals; j++)
+    if (n->kind == NODE_CONV) {
+      cw_conv_stream *conv = &s->signals[j].conv;
+
+      out.n = cw_conv_stream_push (conv, be, in.x[j], in.ld, in.n, end, NULL, 0);
+      out.ld = conv->max_out;
+      y[j] = conv->y;
+    } else {
+      residual_stream *r = &s->signals[j].residual;
+
+      out.n = push_residual (be, &n->residual, r, in.x[j], in.ld, in.n, end);
+      out.ld = r->second.max_out;
+      y[j] = r->second.y;
+    }
+  return out;
+}
+
+static void push_from (cw_seanet_stream *stream, size_t first, columns c, bool end);
+
+/* @c from node @index on, in pieces that it takes. */
+static void
+push_pieces (cw_seanet_stream *stream, size_t index, columns c, bool end)
+{
+  node_stream *s = &stream->nodes[index];
+
+  for (size_t at = 0; at < c.n; at += s->piece) {
+    const size_t n = c.n - at < s->piece ? c.n - at : s->piece;
+
+    push_from (stream, index, (columns){ c.x, c.ld, n }, end && at + n == c.n);
+    for (size_t j = 0; j < stream->n_signals; j++)
+      c.x[j] += n;
+  }
+}
+
+/* Nodes @first and on take @c; what comes out behind the last is appended to stream->out. */
+static void
+push_from (cw_seanet_stream *stream, size_t first, columns c, bool end)
+{
+  const cw_seanet *net = stream->net;
+
+  for (size_t i = first; i < net->n_nodes; i++) {
+    const node   *this = &net->nodes[i];
+    node_stream  *s = &stream->nodes[i];
+    const float **y = stream->nodes[i + 1].x;
+
+    if (c.n > s->piece) {
+      push_pieces (stream, i, c, end);
+      return;
+    }
+    if (c.n == 0 && !end)
+      return;
+    c = this->kind == NODE_LSTM ? push_lstm (stream, &this->lstm, &s->lstm, c, y) : push_signals (stream, this, s, c, end, y);
+  }
+  for (size_t j = 0; j < stream->n_signals; j++) {
+    const size_t c_out = net->nodes[net->n_nodes - 1].c_out;
+    float       *out = stream->out + j * c_out * stream->max_out + stream->n_out;
+
+    for (size_t i = 0; i < c_out; i++)
+      memcpy (out + i * stream->max_out, c.x[j] + i * c.ld, c.n * sizeof *out);
+  }
+  stream->n_out += c.n;
 }
 
 void
-cw_seanet_stream_push (cw_seanet_stream *stream, const float *x, size_t ld_x, size_t n, bool end, const float **y,
+cw_seanet_stream_push (cw_seanet_stream *stream, const float *const *x, size_t ld_x, size_t n, bool end, const float **y,
                        size_t *ld_y, size_t *n_out)
 {
-  cw_backend *be = stream->net->be;
-  columns     c = { x, ld_x, n };
+  const size_t c_out = stream->net->nodes[stream->net->n_nodes - 1].c_out;
+  columns      c = { stream->nodes[0].x, ld_x, n };
 
-  for (size_t i = 0; i < stream->net->n_nodes; i++) {
-    const node  *this = &stream->net->nodes[i];
-    node_stream *s = &stream->nodes[i];
-
-    switch (this->kind) {
-    case NODE_CONV:
-      c.n = cw_conv_stream_push (&s->conv, be, c.x, c.ld, c.n, end);
-      c.x = s->conv.out;
-      c.ld = s->conv.max_out;
-      break;
-    case NODE_RESIDUAL:
-      c = push_residual (be, &this->residual, &s->residual, c, end);
-      break;
-    case NODE_LSTM:
-      c = push_lstm (be, &this->lstm, &s->lstm, c);
-      break;
-    }
-  }
-  *y = c.x;
-  *ld_y = c.ld;
-  *n_out = c.n;
+  memcpy (c.x, x, stream->n_signals * sizeof *x);
+  stream->n_out = 0;
+  push_from (stream, 0, c, end);
+  for (size_t j = 0; j < stream->n_signals; j++)
+    y[j] = stream->out + j * c_out * stream->max_out;
+  *ld_y = stream->max_out;
+  *n_out = stream->n_out;
 }

@@ -34,13 +34,15 @@ cw_seanet *cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_se
                            const char *prefix, cw_error *error);
 void       cw_seanet_free (cw_seanet *net);
 
-/* A stream that takes up to @max_push columns at a time; all memory is taken here. */
-cw_seanet_stream *cw_seanet_stream_new (cw_seanet *net, size_t max_push, cw_error *error);
+/* A stream of @n_signals signals side by side, 1 … CW_LSTM_MAX, that takes up to @max_push columns of each at a time; all memory is taken
+ * here. What comes out of a signal does not depend on the others. */
+cw_seanet_stream *cw_seanet_stream_new (cw_seanet *net, size_t max_push, size_t n_signals, cw_error *error);
 void              cw_seanet_stream_free (cw_seanet_stream *stream);
-/* Back to the beginning, for another signal. */
+/* Back to the beginning, for other signals. */
 void              cw_seanet_stream_reset (cw_seanet_stream *stream);
 
-/* Pushes @x [channels in, ld_x], @n <= max_push columns of it; @end says that the signal ends with them (n may then be 0, but not the
- * whole signal empty). *y points to [channels out, *ld_y], *n_out columns, the stream's until the next push. */
-void cw_seanet_stream_push (cw_seanet_stream *stream, const float *x, size_t ld_x, size_t n, bool end, const float **y,
+/* Pushes @x, for each signal [channels in, ld_x], @n <= max_push columns of it; @end says that the signals end with them (n may then be 0,
+ * but not the whole signal empty). @y [n_signals] receives pointers to [channels out, *ld_y], *n_out columns, the stream's until the
+ * next push. */
+void cw_seanet_stream_push (cw_seanet_stream *stream, const float *const *x, size_t ld_x, size_t n, bool end, const float **y,
                             size_t *ld_y, size_t *n_out);

@@ -78,6 +78,12 @@ typedef void (*cw_gelu_fn) (float *x, size_t n);
 typedef void (*cw_layer_norm_fn) (float *y, const float *x, size_t n, const float *gamma, const float *beta, float eps);
 typedef void (*cw_rms_norm_fn) (float *y, const float *x, size_t n, const float *gamma, float eps);
 
+/* One frame of @n LSTM units from their gates, each ld from the next: i f g o, before their nonlinearities. cell [n] becomes
+ * sigmoid (f) cell + sigmoid (i) tanh (g); hidden [n] = sigmoid (o) tanh (cell); q [n], unless NULL: hidden in steps of 1 / CW_UNIT, to
+ * nearest, ties to even, which is what the 8-bit product takes. Hochreiter and Schmidhuber 1997; the gates of PyTorch's order. */
+#define CW_UNIT 32767.0f
+typedef void (*cw_lstm_cell_fn) (float *hidden, int16_t *q, float *cell, const float *gates, size_t ld, size_t n);
+
 typedef struct {
   const char    *name;
   cw_dot_rows_fn dot_rows_f32, dot_rows_f16, dot_rows_bf16;
@@ -91,6 +97,7 @@ typedef struct {
   cw_gelu_fn     gelu;
   cw_layer_norm_fn layer_norm;
   cw_rms_norm_fn   rms_norm;
+  cw_lstm_cell_fn  lstm_cell;
 } cw_kernels;
 
 /* The best level that this machine and its system can run, capped by @cap and by the environment variable CW_CPU. */

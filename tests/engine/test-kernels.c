@@ -248,6 +248,35 @@ test_elu (const cw_kernels *fast, const cw_kernels *plain)
   }
 }
 
+static void
+test_lstm_cell (const cw_kernels *fast, const cw_kernels *plain)
+{
+  for (size_t i = 0; i < N_SIZES; i++)
+    for (int small = 0; small < 2; small++) {
+      const size_t n = sizes[i], ld = n + 5;
+      float       *gates = numbers (4 * ld), *cell = numbers (n), *a = guarded (n + 8), *b = guarded (n + 8);
+      float       *cell_a = guarded (n + 8), *cell_b = guarded (n + 8);
+      int16_t     *q_a = (int16_t *) guarded (n / 2 + 8), *q_b = (int16_t *) guarded (n / 2 + 8);
+
+      for (size_t j = 0; j < 4 * ld; j++)
+        gates[j] *= j % 3 == 0 ? 100.0f : j % 3 == 1 ? 3.0f : 1e-3f;
+      memcpy (cell_a, cell, n * sizeof *cell);
+      memcpy (cell_b, cell, n * sizeof *cell);
+      fast->lstm_cell (a, small ? q_a : NULL, cell_a, gates, ld, n);
+      plain->lstm_cell (b, small ? q_b : NULL, cell_b, gates, ld, n);
+      same (a, b, n + 8, "lstm_cell", fast->name);
+      same (cell_a, cell_b, n + 8, "lstm_cell's cells", fast->name);
+      same ((float *) q_a, (float *) q_b, n / 2 + 8, "lstm_cell's integers", fast->name);
+      for (size_t j = 0; j < n; j++) {
+        const double next = (double) cell[j] / (1.0 + exp (-(double) gates[ld + j])) +
+                            tanh ((double) gates[2 * ld + j]) / (1.0 + exp (-(double) gates[j]));
+        const double out = tanh (next) / (1.0 + exp (-(double) gates[3 * ld + j]));
+        CHECK (fabs ((double) b[j] - out) <= 4e-7, "lstm_cell gives %.9g, expected %.9g", (double) b[j], out);
+      }
+      free (gates), free (cell), free (a), free (b), free (cell_a), free (cell_b), free (q_a), free (q_b);
+    }
+}
+
 int
 main (void)
 {
@@ -268,6 +297,7 @@ main (void)
     test_attend (fast, plain);
     test_taps (fast, plain);
     test_elu (fast, plain);
+    test_lstm_cell (fast, plain);
   }
   return check_done ();
 }

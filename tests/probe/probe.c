@@ -209,14 +209,14 @@ float *
 probe_decode (probe *p, cw_encodec *codec, const int32_t *codes, size_t n_books, size_t n, size_t *n_samples)
 {
   const size_t       c = cw_encodec_get_config (codec)->net.n_channels;
-  cw_encodec_stream *stream = cw_encodec_stream_new (codec, n, &p->error);
+  cw_encodec_stream *stream = cw_encodec_stream_new (codec, n, 1, &p->error);
   const float       *y;
   float             *sound = NULL;
   size_t             ld_y;
 
   if (!stream)
     return NULL;
-  *n_samples = cw_encodec_stream_push (stream, codes, n, n_books, n, true, &y, &ld_y);
+  *n_samples = cw_encodec_stream_push (stream, &codes, n, n_books, n, true, &y, &ld_y);
   sound = probe_cut (p, y, c, ld_y, 0, *n_samples, 1);
   cw_encodec_stream_free (stream);
   return sound;
