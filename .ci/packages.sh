@@ -5,11 +5,12 @@
 build_packages=(
   gcc libc6-dev binutils meson ninja-build pkg-config python3 gettext
   libglib2.0-dev libgtk-4-dev libadwaita-1-dev libsndfile1-dev libsoxr-dev portaudio19-dev libjansson-dev libunistring-dev libkissfft-dev
+  libyaml-dev zlib1g-dev libsoup-3.0-dev libsecret-1-dev ca-certificates
   libasound2-plugins desktop-file-utils adwaita-icon-theme librsvg2-common fonts-dejavu-core
 )
 # to test it: a display, a sound server, keys, and tools that look at results
 test_packages=(
-  xvfb pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream
+  xvfb pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev
 )
 
 # Installs those of its arguments that are missing; says what and why.

@@ -6,9 +6,13 @@
 
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "clipwright-config.h"
+#include "model-folder.h"
+#include "model-pins.h"
+#include "settings.h"
 
 #define LICENCE_MAX_BYTES 4096
 
@@ -24,11 +28,17 @@ cw_model_place_free (CwModelPlace *place)
 }
 
 static gboolean
-is_model (const char *folder)
+has_file (const char *folder, const char *name)
 {
-  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
 
-  return g_file_test (config, G_FILE_TEST_IS_REGULAR);
+  return g_file_test (path, G_FILE_TEST_IS_REGULAR);
+}
+
+gboolean
+cw_models_is_model (const char *folder)
+{
+  return has_file (folder, "config.json") || (has_file (folder, "state_dict.bin") && has_file (folder, "compression_state_dict.bin"));
 }
 
 /* The first bytes of a file of @folder, NULL when there is none or it is no text. */
@@ -63,11 +73,13 @@ licence_of_card (const char *card)
   return NULL;
 }
 
+/* What was agreed to when it came here; else what the model card says. */
 static char *
 find_licence (const char *folder)
 {
-  g_autofree char *card = read_start (folder, "README.md"), *text = NULL;
-  char            *licence = card ? licence_of_card (card) : NULL;
+  g_autoptr (CwPins) pins = cw_pins_read (folder);
+  g_autofree char   *card = read_start (folder, "README.md"), *text = NULL;
+  char              *licence = pins && pins->licence ? g_strdup (pins->licence) : card ? licence_of_card (card) : NULL;
 
   if (!licence && (text = read_start (folder, "LICENSE"))) {
     g_auto (GStrv) lines = g_strsplit (g_strchug (text), "\n", 2);
@@ -99,16 +111,30 @@ find_starter (void)
   const char      *folders[] = { from_environment, CLIPWRIGHT_DATA_DIR "/starter", CLIPWRIGHT_SOURCE_STARTER };
 
   for (guint i = 0; i < G_N_ELEMENTS (folders); i++)
-    if (folders[i] && is_model (folders[i]))
+    if (folders[i] && cw_models_is_model (folders[i]))
       return place_new (folders[i], "starter", TRUE);
   return NULL;
+}
+
+/* A text encoder of its own lies there for models in AudioCraft's format, and makes no sound. */
+static gboolean
+is_text_encoder (const char *folder)
+{
+  g_autofree char *config = g_build_filename (folder, "config.json", NULL);
+  json_t          *json = json_load_file (config, 0, NULL);
+  const gboolean   is_t5 = g_strcmp0 (json_string_value (json_object_get (json, "model_type")), "t5") == 0;
+
+  json_decref (json);
+  return is_t5;
 }
 
 char *
 cw_models_get_folder (void)
 {
-  char *folder = g_build_filename (g_get_user_data_dir (), "clipwright", "models", NULL);
+  char *folder = cw_settings_get_models_folder ();
 
+  if (!folder)
+    folder = g_build_filename (g_get_user_data_dir (), "clipwright", "models", NULL);
   g_mkdir_with_parents (folder, 0777);
   return folder;
 }
@@ -125,7 +151,7 @@ GPtrArray *
 cw_models_list (void)
 {
   GPtrArray       *places = g_ptr_array_new_with_free_func ((GDestroyNotify) cw_model_place_free);
-  g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "clipwright", "models", NULL);
+  g_autofree char *folder = cw_models_get_folder ();
   CwModelPlace    *starter = find_starter ();
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   const char      *name;
@@ -133,7 +159,7 @@ cw_models_list (void)
   while (dir && (name = g_dir_read_name (dir))) {
     g_autofree char *path = g_build_filename (folder, name, NULL);
 
-    if (is_model (path))
+    if (name[0] != '.' && !g_str_has_suffix (name, CW_MODEL_PART_SUFFIX) && cw_models_is_model (path) && !is_text_encoder (path))
       g_ptr_array_add (places, place_new (path, NULL, FALSE));
   }
   g_ptr_array_sort (places, compare_names);
@@ -173,7 +199,7 @@ cw_models_find (const char *which, GError **error)
     if (which ? strcmp (place->name, which) == 0 : place->starter)
       return g_ptr_array_steal_index (places, i);
   }
-  if (which && (is_model (which) || strchr (which, '/') || g_file_test (which, G_FILE_TEST_IS_DIR)))
+  if (which && (cw_models_is_model (which) || strchr (which, '/') || g_file_test (which, G_FILE_TEST_IS_DIR)))
     return place_new (which, NULL, FALSE); /* whatever is wrong with it, the engine says best */
   fail_unknown (error, which, places);
   return NULL;

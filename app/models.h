@@ -9,14 +9,16 @@
 typedef struct {
   char    *name;    /* "starter", or the folder's name */
   char    *folder;  /* absolute */
-  char    *licence; /* from the folder's README.md front matter or LICENSE, or NULL */
+  char    *licence; /* as pinned when it was downloaded, else from the folder's README.md front matter or LICENSE, or NULL */
   gboolean starter;
 } CwModelPlace;
 
 void          cw_model_place_free (CwModelPlace *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwModelPlace, cw_model_place_free)
 
-/* The starter model first, then each folder with a config.json under XDG_DATA_HOME/clipwright/models, by name.
+/* A folder in the Hugging Face format (config.json), or with AudioCraft's two files. Whether it is sound, loading it says. */
+gboolean      cw_models_is_model (const char *folder);
+/* The starter model first, then each model under cw_models_get_folder, by name; not what is still being downloaded, nor text encoders.
  * The starter is looked for in CLIPWRIGHT_DATA_DIR/starter, the installed data folder, and data/starter/model of the source tree the
  * program was built from. Never NULL; of CwModelPlace. */
 GPtrArray    *cw_models_list (void);
@@ -24,5 +26,5 @@ GPtrArray    *cw_models_list (void);
 CwModelPlace *cw_models_find (const char *which, GError **error);
 /* XDG_CACHE_HOME/clipwright/weights: where the engine keeps converted weights. g_free. */
 char         *cw_models_get_cache_folder (void);
-/* XDG_DATA_HOME/clipwright/models; made if need be. g_free. */
+/* The setting "models-folder", else XDG_DATA_HOME/clipwright/models; made if need be. g_free. */
 char         *cw_models_get_folder (void);

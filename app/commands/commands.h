@@ -28,6 +28,8 @@ int cw_command_encode (int argc, char **argv);
 int cw_command_decode (int argc, char **argv);
 int cw_command_doctor (int argc, char **argv);
 int cw_command_bench (int argc, char **argv);
+int cw_command_models (int argc, char **argv);
+int cw_command_models_get (int argc, char **argv);
 
 /* ---- shared ---------------------------------------------------------------------------------------------------------- */
 

@@ -4,16 +4,12 @@
  */
 #include "checkpoint/safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/file-map.h"
 #include "base/file-write.h"
 #include "base/json.h"
 
@@ -27,8 +23,7 @@ typedef struct {
 
 struct cw_safetensors {
   char    *path;
-  void    *map;
-  size_t   n_bytes;
+  cw_file_map map;
   size_t   header_bytes;
   json_t  *header;
   size_t   n;
@@ -41,35 +36,12 @@ struct cw_safetensors {
 static bool
 map_file (cw_safetensors *file, cw_error *error)
 {
-  struct stat info;
-  const int   fd = open (file->path, O_RDONLY | O_CLOEXEC);
-
-  if (fd < 0 || fstat (fd, &info) != 0) {
-    cw_fail (error, CW_ERROR_IO, "“%s” cannot be opened: %s.", file->path, strerror (errno));
-    if (fd >= 0)
-      close (fd);
+  if (!cw_file_map_open (&file->map, file->path, error))
     return false;
-  }
-  if (!S_ISREG (info.st_mode)) {
-    cw_fail (error, CW_ERROR_IO, "“%s” is no regular file.", file->path);
-    close (fd);
-    return false;
-  }
-  file->n_bytes = (size_t) info.st_size;
-  if (file->n_bytes >= 8)
-    file->map = mmap (NULL, file->n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-  close (fd);
-  if (file->n_bytes < 8) {
-    cw_fail (error, CW_ERROR_FORMAT, "“%s” has %zu bytes, a safetensors file has at least 8.", file->path,
-             file->n_bytes);
-    return false;
-  }
-  if (file->map == MAP_FAILED) {
-    file->map = NULL;
-    cw_fail (error, CW_ERROR_IO, "“%s” cannot be mapped: %s.", file->path, strerror (errno));
-    return false;
-  }
-  return true;
+  if (file->map.n >= 8)
+    return true;
+  cw_fail (error, CW_ERROR_FORMAT, "“%s” has %zu bytes, a safetensors file has at least 8.", file->path, file->map.n);
+  return false;
 }
 
 static bool
@@ -78,15 +50,15 @@ parse_header (cw_safetensors *file, cw_error *error)
   uint64_t n = 0;
 
   for (unsigned i = 8; i-- > 0;)
-    n = n << 8 | ((const uint8_t *) file->map)[i];
-  if (n > HEADER_MAX_BYTES || n > file->n_bytes - 8) {
+    n = n << 8 | file->map.bytes[i];
+  if (n > HEADER_MAX_BYTES || n > file->map.n - 8) {
     cw_fail (error, CW_ERROR_FORMAT,
              "“%s”: the header claims %llu bytes, at most %zu were expected (the file may be cut short).", file->path,
-             (unsigned long long) n, file->n_bytes - 8 < HEADER_MAX_BYTES ? file->n_bytes - 8 : HEADER_MAX_BYTES);
+             (unsigned long long) n, file->map.n - 8 < HEADER_MAX_BYTES ? file->map.n - 8 : HEADER_MAX_BYTES);
     return false;
   }
   file->header_bytes = (size_t) n;
-  file->header = cw_json_parse ((const char *) file->map + 8, file->header_bytes, file->path, error);
+  file->header = cw_json_parse ((const char *) file->map.bytes + 8, file->header_bytes, file->path, error);
   if (file->header && !json_is_object (file->header)) {
     cw_fail (error, CW_ERROR_FORMAT, "“%s”: the header is no JSON object.", file->path);
     return false;
@@ -178,8 +150,8 @@ by_name (const void *a, const void *b)
 static bool
 place_entries (cw_safetensors *file, cw_error *error)
 {
-  const char    *data = (const char *) file->map + 8 + file->header_bytes;
-  const uint64_t n_data = file->n_bytes - 8 - file->header_bytes;
+  const char    *data = (const char *) file->map.bytes + 8 + file->header_bytes;
+  const uint64_t n_data = file->map.n - 8 - file->header_bytes;
   uint64_t       at = 0;
 
   if (file->n)
@@ -264,8 +236,7 @@ cw_safetensors_close (cw_safetensors *file)
 {
   if (!file)
     return;
-  if (file->map)
-    munmap (file->map, file->n_bytes);
+  cw_file_map_close (&file->map);
   json_decref (file->header);
   cw_arena_free (&file->copies);
   free (file->entries);
@@ -282,7 +253,7 @@ cw_safetensors_path (const cw_safetensors *file)
 size_t
 cw_safetensors_file_bytes (const cw_safetensors *file)
 {
-  return file->n_bytes;
+  return file->map.n;
 }
 
 size_t
@@ -317,7 +288,7 @@ const void *
 cw_safetensors_header (const cw_safetensors *file, size_t *n_bytes)
 {
   *n_bytes = file->header_bytes;
-  return (const char *) file->map + 8;
+  return (const char *) file->map.bytes + 8;
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */

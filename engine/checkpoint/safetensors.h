@@ -13,8 +13,7 @@
 
 typedef struct cw_safetensors cw_safetensors;
 
-/* Maps the file read-only. NULL and @error when it is missing or malformed. A file that is deleted or replaced by rename stays
- * readable under the map; one that is cut short in place does not (SIGBUS), as with every mapped file. */
+/* Maps the file (see base/file-map.h). NULL and @error when it is missing or malformed. */
 cw_safetensors *cw_safetensors_open (const char *path, cw_error *error);
 void            cw_safetensors_close (cw_safetensors *file);
 

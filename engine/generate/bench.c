@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "base/error.h"
-#include "generate/model.h"
+#include "generate/conditions.h"
 
 #define READ_BYTES   ((size_t) 256 << 20) /* far more than caches hold */
 #define READ_PASSES  5
@@ -97,22 +97,28 @@ static cw_status
 time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_bool *cancel, cw_error *error)
 {
   const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
-  const size_t              k = config->n_codebooks, v = config->codebook_size, width = cw_t5_get_config (model->t5)->width;
+  const size_t              k = config->n_codebooks, v = config->codebook_size;
+  const cw_request          request = { .prompt = PROMPT, .n_takes = 1 };
+  cw_conditions             conditions;
   cw_arena                  arena = { 0 };
   int32_t                  *ids = cw_arena_new (&arena, int32_t, 2 * k);
-  float                    *logits = cw_arena_new (&arena, float, 2 * k * v), *hidden = cw_arena_new (&arena, float, 12 * width);
+  float                    *logits = cw_arena_new (&arena, float, 2 * k * v);
   double                   *times = cw_arena_new (&arena, double, n);
   cw_musicgen_run          *run = NULL;
-  cw_status                 status = cw_arena_ok (&arena, "the measurement", error) ? CW_OK : CW_ERROR_MEMORY;
+  cw_status                 status = cw_conditions_read (&conditions, model, &request, error);
   double                    sum = 0.0;
   size_t                    done = 0;
 
-  if (status == CW_OK && !(run = cw_musicgen_run_new (model->musicgen, 2, n, 1, error)))
+  if (status == CW_OK && !cw_arena_ok (&arena, "the measurement", error))
+    status = CW_ERROR_MEMORY;
+  if (status == CW_OK && !(run = cw_musicgen_run_new (model->musicgen, 2, cw_conditions_n_prefix (&conditions) + n, 1, error)))
     status = CW_ERROR_MEMORY;
   if (status == CW_OK)
-    status = cw_musicgen_run_set_text (run, 0, hidden, 12, NULL, error);
-  if (status == CW_OK)
-    cw_musicgen_run_use_text (run, 0, 0);
+    status = cw_conditions_bind (&conditions, run, 2, false, error);
+  if (status == CW_OK) {
+    cw_conditions_begin (&conditions, 0, 0);
+    cw_conditions_use (&conditions, 0);
+  }
   for (size_t i = 0; status == CW_OK && i < n; i++) {
     const double began = now_s ();
 
@@ -131,6 +137,7 @@ time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_boo
     result->step_s = median (times, done);
     result->weight_bytes_per_step = cw_musicgen_step_bytes (model->musicgen);
   }
+  cw_conditions_clear (&conditions);
   cw_musicgen_run_free (run);
   cw_arena_free (&arena);
   return status;

@@ -2,7 +2,8 @@
  *
  * generate.c: a request from the prompt to the last block.
  *
- *     prompts ─ tokenizer ─ T5 ─ keys and values of cross attention                                      once
+ *     prompts ─ tokenizer ─ T5 ─ keys and values of cross attention, or vectors in front                 once
+ *     melody ─ chroma ─ vectors in front of the codes                                                    each window
  *     sound to continue ─ codec's encoder ─ codes of the clip's first frames                             once
  *     columns of what a window begins with ─ fed to the decoder's caches                                 each window
  *     columns of the delay pattern ─ decoder step ─ guidance ─ sampling ─ the next column                each step
@@ -127,14 +128,13 @@ plan_windows (pass *p)
   p->n_kept = request->endless ? p->window.start + p->plan.n_window : p->plan.n_frames;
 }
 
-/* All memory of the pass, but for what the texts need. */
+/* All memory of the pass. */
 static cw_status
 prepare (pass *p, cw_error *error)
 {
   cw_model                 *model = p->model;
   const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
-  const size_t              n_texts = cw_conditions_n_texts (p->request);
-  const bool                guided = p->request->guidance != 1.0f && n_texts > 0; /* without a text there is nothing to stress */
+  const bool                guided = p->request->guidance != 1.0f && cw_conditions_any (&p->conditions);
   const bool                whole = cw_encodec_get_config (model->codec)->net.group_norm;
   size_t                    n_codes;
   cw_status                 status = CW_OK;
@@ -156,10 +156,18 @@ prepare (pass *p, cw_error *error)
   if (!p->codes)
     return cw_fail_memory (error, "the clip's codes", p->n_kept);
   status = cw_clip_decoder_init (&p->decoder, model, p->request->first_take, p->request->n_takes, whole ? p->plan.n_frames : PUSH, error);
-  /* no window has more columns than the first, which is the longest */
-  if (status == CW_OK && !(p->run = cw_musicgen_run_new (model->musicgen, p->n_rows, cw_delay_n_steps (&p->pattern), n_texts, error)))
-    status = CW_ERROR_MEMORY;
   return status;
+}
+
+/* The decoder's caches and what the clip follows. No window has more columns than the first. */
+static cw_status
+prepare_run (pass *p, cw_error *error)
+{
+  const size_t n_columns = cw_conditions_n_prefix (&p->conditions) + cw_delay_n_steps (&p->pattern);
+
+  if (!(p->run = cw_musicgen_run_new (p->model->musicgen, p->n_rows, n_columns, p->conditions.n_texts, error)))
+    return CW_ERROR_MEMORY;
+  return cw_conditions_bind (&p->conditions, p->run, p->n_rows, p->plan.n_frames > p->plan.n_window, error);
 }
 
 /* The sound to continue becomes the first codes of every take. */
@@ -278,27 +286,27 @@ sample_task (void *arg, size_t begin, size_t end, unsigned thread)
 
 /* ---- a window --------------------------------------------------------------------------------------------------------- */
 
-/* Fills the caches with the columns before the first that is made. */
+/* Fills the caches with the columns before @end. */
 static cw_status
-feed_given (pass *p, cw_error *error)
+feed (pass *p, size_t end, cw_error *error)
 {
-  cw_musicgen_run_rewind (p->run);
-  while (p->step < p->window.n_given) {
-    const double began_s = now_s ();
-    const size_t change = cw_conditions_use (&p->conditions, p->window.start + p->step) - p->window.start;
-    size_t       end = p->window.n_given < change ? p->window.n_given : change;
+  const double began_s = now_s ();
+
+  cw_conditions_begin (&p->conditions, p->window.start, p->window.start + end);
+  for (size_t column = 0, n; column < end; column += n) {
+    const size_t change = cw_conditions_next (&p->conditions, p->window.start + column) - p->window.start;
 
     if (is_cancelled (p))
       return stop (p, error);
-    if (end - p->step > FEED)
-      end = p->step + FEED;
-    fill_columns (p, p->step, end - p->step);
-    cw_musicgen_run_feed (p->run, p->ids, end - p->step);
-    p->done.n_fed += end - p->step;
-    p->done.feeding_s += now_s () - began_s;
-    p->step = end;
+    n = (end < change ? end : change) - column;
+    n = n < FEED ? n : FEED;
+    cw_conditions_use (&p->conditions, p->window.start + column);
+    fill_columns (p, column, n);
+    cw_musicgen_run_feed (p->run, p->ids, n);
+    p->done.n_fed += n;
     tell_progress (p, CW_STAGE_CODES);
   }
+  p->done.feeding_s += now_s () - began_s;
   return CW_OK;
 }
 
@@ -313,14 +321,15 @@ make_window (pass *p, cw_error *error)
   n_steps = cw_delay_n_steps (&p->pattern);
   p->step = 0;
   decode_ready (p, DECODE_MANY);
-  if ((status = feed_given (p, error)) != CW_OK)
+  if ((status = feed (p, p->window.n_given, error)) != CW_OK)
     return status;
-  while (p->step < n_steps) {
+  for (p->step = p->window.n_given; p->step < n_steps; ) {
     const double began_s = now_s ();
 
     if (is_cancelled (p))
       return stop (p, error);
-    cw_conditions_use (&p->conditions, p->window.start + p->step);
+    if (!cw_conditions_use (&p->conditions, p->window.start + p->step) && (status = feed (p, p->step, error)) != CW_OK)
+      return status;
     fill_columns (p, p->step, 1);
     cw_musicgen_run_step (p->run, p->ids, p->logits, NULL);
     cw_pool_run (pool, p->n_takes * p->k, 1, sample_task, p);
@@ -410,18 +419,21 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
     *codes = NULL;
   if ((status = cw_request_check (request, &model->info, error)) != CW_OK)
     return status;
-  status = prepare (&p, error);
+  status = cw_conditions_read (&p.conditions, model, request, error);
+  if (status == CW_OK)
+    status = prepare (&p, error);
+  if (status == CW_OK)
+    status = prepare_run (&p, error);
   if (status == CW_OK) {
     tell_progress (&p, CW_STAGE_TEXT);
-    status = cw_conditions_init (&p.conditions, model, p.run, request, error);
-  }
-  if (status == CW_OK)
     status = set_given (&p, error);
+  }
   if (status == CW_OK)
     status = make_windows (&p, error);
   if (codes && (status == CW_OK || status == CW_ERROR_CANCELLED) && !request->endless)
     *codes = keep_codes (&p);
   cw_clip_decoder_clear (&p.decoder);
+  cw_conditions_clear (&p.conditions);
   cw_musicgen_run_free (p.run);
   cw_arena_free (&p.arena);
   return status;

@@ -124,8 +124,45 @@ parts_fit (const cw_model *model, const char *path, cw_error *error)
   return false;
 }
 
+/* A JSON file of the folder that may be missing. False when it is there and broken. */
 static bool
-load_musicgen (cw_model *model, const cw_json_scope *scope, cw_error *error)
+read_optional (const cw_model *model, const char *name, char **path, json_t **json, cw_error *error)
+{
+  FILE *file;
+
+  *json = NULL;
+  if (!(*path = join (model->folder, name)) || !(file = fopen (*path, "re")))
+    return true;
+  fclose (file);
+  return (*json = cw_json_read_file (*path, CONFIG_MAX_BYTES, error)) != NULL;
+}
+
+static bool
+load_melody (cw_model *model, const cw_json_scope *scope, cw_error *error)
+{
+  const size_t      width = cw_musicgen_get_config (model->musicgen)->width;
+  const cw_source   source = source_of (model, CW_STORE_AS_IS);
+  cw_melody_config  config;
+  char             *path;
+  json_t           *json;
+  bool              ok = read_optional (model, "preprocessor_config.json", &path, &json, error);
+  const cw_json_scope preprocessor = { json, path, "" };
+
+  ok = ok && cw_melody_config_read (&config, scope, json ? &preprocessor : NULL, width, error);
+  if (ok && config.chroma.rate_hz != cw_encodec_get_config (model->codec)->rate_hz) {
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: sampling_rate is %zu, but the codec's is %zu; equal ones were expected.", path,
+             config.chroma.rate_hz, cw_encodec_get_config (model->codec)->rate_hz);
+    ok = false;
+  }
+  ok = ok && (model->melody = cw_melody_load (model->engine->be, &config, &source, error));
+  json_decref (json);
+  free (path);
+  return ok;
+}
+
+/* @prefixed: MusicGen Melody. */
+static bool
+load_musicgen (cw_model *model, const cw_json_scope *scope, bool prefixed, cw_error *error)
 {
   cw_json_scope      text, decoder, codec;
   cw_t5_config       text_config;
@@ -139,11 +176,13 @@ load_musicgen (cw_model *model, const cw_json_scope *scope, cw_error *error)
        cw_json_object (scope, "decoder", "decoder.", &decoder, error) &&
        cw_json_object (scope, "audio_encoder", "audio_encoder.", &codec, error) && is_kind (&text, "t5", error) &&
        cw_t5_config_read (&text_config, &text, error) &&
-       cw_musicgen_config_read (&config, &decoder, text_config.width, error) &&
-       (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
+       cw_musicgen_config_read (&config, &decoder, text_config.width, error);
+  config.prefixed = prefixed;
+  ok = ok && (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
        (model->t5 = cw_t5_load (be, &text_config, &wide, "text_encoder.", error)) &&
        (model->musicgen = cw_musicgen_load (be, &config, &narrow, error)) &&
-       load_codec (model, &codec, "audio_encoder.", error) && parts_fit (model, scope->path, error);
+       load_codec (model, &codec, "audio_encoder.", error) && parts_fit (model, scope->path, error) &&
+       (!prefixed || load_melody (model, scope, error));
   free (tokenizer);
   return ok;
 }
@@ -155,25 +194,20 @@ static bool
 read_defaults (cw_model *model, double *max_length, cw_error *error)
 {
   cw_model_info *info = &model->info;
-  char          *path = join (model->folder, "generation_config.json");
-  FILE          *file = path ? fopen (path, "re") : NULL;
-  json_t        *json = NULL;
+  char          *path;
+  json_t        *json;
   double         guidance = DEFAULT_GUIDANCE, temperature = 1.0, top_p = 0.0;
   long           top_k = DEFAULT_TOP_K;
-  bool           ok = true, sample = true;
+  bool           sample = true, ok = read_optional (model, "generation_config.json", &path, &json, error);
 
-  if (file) {
-    fclose (file);
-    ok = (json = cw_json_read_file (path, CONFIG_MAX_BYTES, error)) != NULL;
-    if (ok) {
-      const cw_json_scope scope = { json, path, "" };
-      ok = cw_json_number_or (&scope, "guidance_scale", 0.0, 100.0, &guidance, error) &&
-           cw_json_number_or (&scope, "temperature", 0.0, 100.0, &temperature, error) &&
-           cw_json_number_or (&scope, "top_p", 0.0, 1.0, &top_p, error) &&
-           cw_json_int_or (&scope, "top_k", 0, 1 << 20, &top_k, error) &&
-           cw_json_bool_or (&scope, "do_sample", &sample, error) &&
-           cw_json_number_or (&scope, "max_length", 1.0, 1e9, max_length, error);
-    }
+  if (json) {
+    const cw_json_scope scope = { json, path, "" };
+    ok = cw_json_number_or (&scope, "guidance_scale", 0.0, 100.0, &guidance, error) &&
+         cw_json_number_or (&scope, "temperature", 0.0, 100.0, &temperature, error) &&
+         cw_json_number_or (&scope, "top_p", 0.0, 1.0, &top_p, error) &&
+         cw_json_int_or (&scope, "top_k", 0, 1 << 20, &top_k, error) &&
+         cw_json_bool_or (&scope, "do_sample", &sample, error) &&
+         cw_json_number_or (&scope, "max_length", 1.0, 1e9, max_length, error);
   }
   info->guidance = (float) fmin (fmax (guidance, 1.0), CW_GUIDANCE_MAX);
   info->temperature = sample ? (float) fmin (temperature, CW_TEMPERATURE_MAX) : 0.0f;
@@ -214,6 +248,7 @@ describe (cw_model *model, cw_error *error)
     info->can_generate = true;
     info->window_s = (double) model->window_frames * (double) codec->hop_samples / (double) codec->rate_hz;
     info->can_continue = info->can_change_prompt = true;
+    info->can_follow_melody = model->melody != NULL;
     info->can_extend = !codec->net.group_norm && model->window_frames > 1; /* a codec that needs the whole clip at once sets its length */
     info->max_duration_s = info->can_extend ? CW_DURATION_MAX_S : info->window_s;
     info->extend_stride_s = info->can_extend ? EXTEND_STRIDE * info->window_s : 0.0;
@@ -286,15 +321,15 @@ load (cw_model *model, const cw_model_options *options, cw_error *error)
     const cw_json_scope scope = { json, path, "" };
 
     ok = cw_json_string_or (&scope, "model_type", &kind, error);
-    if (ok && !(kind && (strcmp (kind, "musicgen") == 0 || strcmp (kind, "encodec") == 0))) {
-      cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: model_type is “%s”; this version runs “musicgen” and “encodec”.", path,
+    if (ok && !(kind && (strcmp (kind, "musicgen") == 0 || strcmp (kind, "musicgen_melody") == 0 || strcmp (kind, "encodec") == 0))) {
+      cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: model_type is “%s”; this version runs “musicgen”, “musicgen_melody” and “encodec”.", path,
                kind ? kind : "missing");
       ok = false;
     }
     ok = ok && (model->weights = cw_weights_open (model->folder, error)) && prepare (model, json, options, error) &&
          (strcmp (kind, "encodec") == 0
             ? load_codec (model, &scope, "", error) && cw_encodec_load_encoder (model->codec, error) == CW_OK
-            : load_musicgen (model, &scope, error)) &&
+            : load_musicgen (model, &scope, strcmp (kind, "musicgen_melody") == 0, error)) &&
          describe (model, error);
   }
   json_decref (json);
@@ -332,6 +367,7 @@ cw_model_free (cw_model *model)
   if (!model)
     return;
   cw_encodec_free (model->codec);
+  cw_melody_free (model->melody);
   cw_musicgen_free (model->musicgen);
   cw_t5_free (model->t5);
   cw_tokenizer_free (model->tokenizer);

@@ -8,6 +8,7 @@
 #include "checkpoint/prepared.h"
 #include "engine.h"
 #include "models/encodec.h"
+#include "models/melody.h"
 #include "models/musicgen.h"
 #include "models/t5.h"
 #include "text/tokenizer.h"
@@ -24,6 +25,7 @@ struct cw_model {
   cw_tokenizer *tokenizer; /* NULL for a codec alone, as the two below */
   cw_t5        *t5;
   cw_musicgen  *musicgen;
+  cw_melody    *melody;    /* MusicGen Melody: what stands in front of the codes; else NULL */
   cw_encodec   *codec;
   cw_model_info info;
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */

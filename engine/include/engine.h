@@ -96,7 +96,7 @@ typedef struct {
 typedef struct {
   const char *name;            /* last part of the folder's path; owned by the model */
   const char *folder;          /* as given to cw_model_load; owned by the model */
-  const char *family;          /* "musicgen" or "encodec" */
+  const char *family;          /* "musicgen" (with or without melody) or "encodec" */
   char        hash[65];        /* names the model: SHA-256 of its configuration, headers and samples of its weights, in hex */
   unsigned    rate_hz;         /* of the sound it makes */
   unsigned    n_channels;      /* 1 or 2 */
@@ -119,7 +119,7 @@ typedef struct {
   int         top_k;
 } cw_model_info;
 
-/* Loads a Hugging Face folder: MusicGen (config.json, generation_config.json, tokenizer.json, model.safetensors or
+/* Loads a Hugging Face folder: MusicGen or MusicGen Melody (config.json, preprocessor_config.json, generation_config.json, tokenizer.json, model.safetensors or
  * its shards) or EnCodec (config.json, model.safetensors). Weights are mapped, and stay mapped until cw_model_free;
  * every shape, type and value is checked against what the configuration says. The model keeps @engine: free it first.
  * @options NULL: exact, nothing kept. */

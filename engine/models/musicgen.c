@@ -136,11 +136,13 @@ fetch_layer (cw_fetch *fetch, layer *l, const cw_musicgen_config *config, unsign
   cw_fetch_linear (fetch, &l->k, c, c, LAYER "self_attn.k_proj.weight", i);
   cw_fetch_linear (fetch, &l->v, c, c, LAYER "self_attn.v_proj.weight", i);
   cw_fetch_linear (fetch, &l->o, c, c, LAYER "self_attn.out_proj.weight", i);
-  fetch_norm (fetch, &l->cross_norm, c, i, "encoder_attn_layer_norm");
-  cw_fetch_linear (fetch, &l->cross_q, c, c, LAYER "encoder_attn.q_proj.weight", i);
-  cw_fetch_linear (fetch, &l->cross_k, c, c, LAYER "encoder_attn.k_proj.weight", i);
-  cw_fetch_linear (fetch, &l->cross_v, c, c, LAYER "encoder_attn.v_proj.weight", i);
-  cw_fetch_linear (fetch, &l->cross_o, c, c, LAYER "encoder_attn.out_proj.weight", i);
+  if (!config->prefixed) {
+    fetch_norm (fetch, &l->cross_norm, c, i, "encoder_attn_layer_norm");
+    cw_fetch_linear (fetch, &l->cross_q, c, c, LAYER "encoder_attn.q_proj.weight", i);
+    cw_fetch_linear (fetch, &l->cross_k, c, c, LAYER "encoder_attn.k_proj.weight", i);
+    cw_fetch_linear (fetch, &l->cross_v, c, c, LAYER "encoder_attn.v_proj.weight", i);
+    cw_fetch_linear (fetch, &l->cross_o, c, c, LAYER "encoder_attn.out_proj.weight", i);
+  }
   fetch_norm (fetch, &l->ffn_norm, c, i, "final_layer_norm");
   cw_fetch_linear (fetch, &l->fc1, config->ffn, c, LAYER "fc1.weight", i);
   cw_fetch_linear (fetch, &l->fc2, c, config->ffn, LAYER "fc2.weight", i);
@@ -264,9 +266,9 @@ cw_musicgen_step_bytes (const cw_musicgen *model)
 
   for (size_t i = 0; i < model->config.n_layers; i++) {
     const layer     *l = &model->layers[i];
-    const cw_linear *read[] = { &l->q, &l->k, &l->v, &l->o, &l->cross_q, &l->cross_o, &l->fc1, &l->fc2 };
+    const cw_linear *read[] = { &l->q, &l->k, &l->v, &l->o, &l->fc1, &l->fc2, &l->cross_q, &l->cross_o };
 
-    for (size_t j = 0; j < sizeof read / sizeof *read; j++)
+    for (size_t j = 0; j < (model->config.prefixed ? 6 : 8); j++)
       n += cw_linear_bytes (read[j]);
   }
   for (size_t i = 0; i < model->config.n_codebooks; i++)
@@ -331,13 +333,24 @@ cw_musicgen_run_free (cw_musicgen_run *run)
   free (run);
 }
 
+void
+cw_musicgen_project_text (cw_musicgen *model, const float *hidden, size_t n, float *y)
+{
+  const size_t c = model->config.width, text_width = model->config.text_width;
+
+  if (model->projects)
+    model->be->linear (model->be, y, c, hidden, text_width, n, &model->projection, CW_ACTIVATION_NONE, NULL, NULL);
+  else
+    memcpy (y, hidden, n * c * sizeof *y);
+}
+
 cw_status
 cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
                           cw_error *error)
 {
   cw_musicgen *model = run->model;
   cw_backend  *be = model->be;
-  const size_t c = model->config.width, text_width = model->config.text_width;
+  const size_t c = model->config.width;
   text_cache  *cache = &run->texts[text];
   cw_arena     scratch = { 0 };
   float       *states = projected ? projected : cw_arena_new (&scratch, float, n * c);
@@ -350,10 +363,7 @@ cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden
     return CW_ERROR_MEMORY;
   }
 
-  if (model->projects)
-    be->linear (be, states, c, hidden, text_width, n, &model->projection, CW_ACTIVATION_NONE, NULL, NULL);
-  else
-    memcpy (states, hidden, n * c * sizeof *states);
+  cw_musicgen_project_text (model, hidden, n, states);
   for (size_t i = 0; i < model->config.n_layers; i++) {
     be->linear (be, cache->k + i * n * c, c, states, c, n, &model->layers[i].cross_k, CW_ACTIVATION_NONE, NULL, NULL);
     be->linear (be, cache->v + i * n * c, c, states, c, n, &model->layers[i].cross_v, CW_ACTIVATION_NONE, NULL, NULL);
@@ -542,15 +552,36 @@ cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, c
   run->step++;
 }
 
+/* @now columns, whose embeddings are in x, go through all layers. */
+static void
+run_layers (cw_musicgen_run *run, size_t now)
+{
+  for (size_t i = 0; i < run->model->config.n_layers; i++)
+    run_layer (run, i, now);
+  run->step += now;
+}
+
 void
 cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n)
 {
   for (size_t done = 0, now; done < n; done += now) {
     now = n - done < run->batch ? n - done : run->batch;
     embed (run, ids + done * run->model->config.n_codebooks, n, now);
-    for (size_t i = 0; i < run->model->config.n_layers; i++)
-      run_layer (run, i, now);
-    run->step += now;
+    run_layers (run, now);
+  }
+}
+
+void
+cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t n)
+{
+  const size_t c = run->model->config.width;
+
+  for (size_t done = 0, now; done < n; done += now) {
+    now = n - done < run->batch ? n - done : run->batch;
+    for (size_t row = 0; row < run->n_rows; row++)
+      memcpy (run->x + row * now * c, vectors + (row * n + done) * c, now * c * sizeof *run->x);
+    add_positions (run, now);
+    run_layers (run, now);
   }
 }
 

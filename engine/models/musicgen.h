@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * musicgen.h: MusicGen's decoder, a transformer that predicts the next token of each codebook from those before and from the text.
- *     Copet et al. 2023, arXiv:2306.05284; transformers MusicgenForCausalLM.
+ *     Copet et al. 2023, arXiv:2306.05284; transformers MusicgenForCausalLM, MusicgenMelodyForCausalLM.
  *
  * A cw_musicgen is the weights; a cw_musicgen_run is one pass over time with its caches. Rows are sequences that are decoded side by
  * side and share each read of the weights: the takes of a request, then their null branches for guidance.
@@ -17,6 +17,7 @@ typedef struct {
   size_t        width, heads, ffn, n_layers, text_width;
   size_t        n_positions; /* rows of the table of positions: the longest sequence */
   size_t        n_channels;  /* 2: codebooks interleave left and right */
+  bool          prefixed;    /* MusicGen Melody: no cross attention; text and melody stand in front of the codes (melody.h) */
   cw_activation activation;
 } cw_musicgen_config;
 
@@ -37,7 +38,10 @@ const cw_musicgen_config *cw_musicgen_get_config (const cw_musicgen *model);
 /* Bytes of weights that a step reads. */
 size_t                    cw_musicgen_step_bytes (const cw_musicgen *model);
 
-/* Memory for @n_rows sequences of up to @max_steps steps over @n_texts texts. All that the steps need is taken here. */
+/* y [n, width]: @hidden [n, text_width] as the decoder takes it, projected where the widths differ. */
+void cw_musicgen_project_text (cw_musicgen *model, const float *hidden, size_t n, float *y);
+
+/* Memory for @n_rows sequences of up to @max_steps steps (and vectors in front of them) over @n_texts texts. All that the steps need is taken here. */
 cw_musicgen_run *cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_texts,
                                       cw_error *error);
 void             cw_musicgen_run_free (cw_musicgen_run *run);
@@ -62,5 +66,7 @@ void cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logi
 /* Feeds @n columns whose successors are known: @ids [n_rows, n, K]. The same, to the bit, as @n steps whose logits nobody wants, but
  * with one pass over the weights for many columns. */
 void cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n);
+/* The same for vectors instead of codes: @vectors [n_rows, n, width]. */
+void cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t n);
 /* Back to position 0: what was fed is forgotten, the texts stay. */
 void cw_musicgen_run_rewind (cw_musicgen_run *run);

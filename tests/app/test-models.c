@@ -54,6 +54,7 @@ main (int argc, char **argv)
   root = g_dir_make_tmp ("clipwright-XXXXXX", NULL);
   data = g_build_filename (root, "data", NULL);
   starter = g_build_filename (root, "installed", NULL);
+  g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
   g_setenv ("XDG_DATA_HOME", data, TRUE);
   g_setenv ("CLIPWRIGHT_DATA_DIR", starter, TRUE);
   g_test_init (&argc, &argv, NULL);
@@ -62,7 +63,11 @@ main (int argc, char **argv)
   put ("data/clipwright/models/beta/LICENSE", "\nMIT License\n\nmore");
   put ("data/clipwright/models/alpha/config.json", "{}");
   put ("data/clipwright/models/alpha/README.md", "---\ntags: x\nlicense: cc-by-nc-4.0\n---\n# Alpha\n");
+  put ("data/clipwright/models/alpha/clipwright-model.json", "{\"files\": []}"); /* states no licence: the card does */
   put ("data/clipwright/models/not-a-model/readme", "");
+  put ("data/clipwright/models/half.part/config.json", "{}");
+  put ("data/clipwright/models/.hidden/config.json", "{}");
+  put ("data/clipwright/models/t5-base/config.json", "{\"model_type\": \"t5\"}");
   g_test_add_func ("/models/list", test_list);
   g_test_add_func ("/models/find", test_find);
   return g_test_run ();

@@ -3,6 +3,7 @@
  * test-windows.c: MODEL …: clips longer than the window, continuation, prompts over time and endless clips, against what single windows
  *     give when they are put together by hand.
  */
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -199,9 +200,11 @@ test_feed (cw_model *model)
     for (size_t way = 0; way < 2; way++) {
       cw_musicgen_run *run = cw_musicgen_run_new (model->musicgen, n_rows, n_most + 1, 1, NULL);
 
-      cw_musicgen_run_set_text (run, 0, hidden, 5, NULL, NULL);
-      cw_musicgen_run_use_text (run, 0, 0);
-      cw_musicgen_run_use_text (run, 1, 0);
+      if (!config->prefixed) {
+        cw_musicgen_run_set_text (run, 0, hidden, 5, NULL, NULL);
+        cw_musicgen_run_use_text (run, 0, 0);
+        cw_musicgen_run_use_text (run, 1, 0);
+      }
       for (size_t again = 0; again < 2; again++) { /* and once more after going back */
         cw_musicgen_run_rewind (run);
         if (way == 0)
@@ -378,6 +381,57 @@ test_changes (cw_model *model)
   clear (&again);
 }
 
+/* ---- a melody ------------------------------------------------------------------------------------------------------------- */
+
+/* Every window hears the melody from its own start on, over and over where it is shorter. */
+static void
+test_melody (cw_model *model)
+{
+  const size_t hop = model->info.hop_samples, window = model->window_frames, stride = window / 2, total = window + stride;
+  const size_t n = window * hop * 2 / 3; /* of the melody, shorter than a window */
+  float       *sound = malloc (n * 2 * sizeof *sound), *rolled = malloc (window * hop * sizeof *rolled);
+  cw_request   request = greedy (model, total), part;
+  clip         whole = { 0 }, plain = { 0 }, first = { 0 }, second = { 0 };
+  cw_codes    *given;
+
+  for (size_t i = 0; i < n; i++) { /* a scale, a note each 0.25 s, louder on the left */
+    const double note = (double) (i / (model->info.rate_hz / 4) * 2 % 12), t = (double) i / model->info.rate_hz;
+    sound[2 * i] = (float) (0.5 * sin (2.0 * M_PI * 261.63 * exp2 (note / 12.0) * t));
+    sound[2 * i + 1] = 0.25f * sound[2 * i];
+  }
+  request.extend_stride_s = seconds (model, stride);
+  make (&plain, model, &request);
+  request.melody = (cw_signal){ sound, n, 2 };
+  make (&whole, model, &request);
+  CHECK (first_difference (plain.codes, 0, whole.codes, 0, window) < window, "the melody changes nothing");
+
+  for (size_t start = 0; start <= stride; start += stride) {
+    for (size_t i = 0; i < window * hop; i++)
+      rolled[i] = 0.5f * (sound[(start * hop + i) % n * 2] + sound[(start * hop + i) % n * 2 + 1]);
+    part = greedy (model, window);
+    part.melody = (cw_signal){ rolled, window * hop, 1 };
+    given = cut (whole.codes, start, start ? window - stride : 1);
+    part.continue_codes = start ? given : NULL;
+    make (start ? &second : &first, model, &part);
+    cw_codes_free (given);
+  }
+  CHECK (first_difference (whole.codes, 0, first.codes, 0, window) == window, "the first window differs");
+  CHECK (first_difference (whole.codes, stride, second.codes, 0, window) == window, "the second window differs in frame %zu",
+         first_difference (whole.codes, stride, second.codes, 0, window));
+  clear (&whole);
+  clear (&plain);
+  clear (&first);
+  clear (&second);
+
+  request = greedy (model, 20); /* without a word */
+  request.prompt = "";
+  request.melody = (cw_signal){ sound, n, 2 };
+  make (&plain, model, &request);
+  clear (&plain);
+  free (sound);
+  free (rolled);
+}
+
 /* ---- endless ----------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -422,6 +476,8 @@ test_model (const char *folder)
     test_continue (model);
     test_changes (model);
     test_endless (model);
+    if (model->melody)
+      test_melody (model);
     cw_model_free (model);
     cw_model_free (other);
     cw_engine_free (engine);

@@ -91,7 +91,7 @@ lm_put_forced (lm *m)
   const cw_tensor *codes = probe_input (m->p, "tf_codes", CW_I64, 3);
   forced           f = { .k = m->config->n_codebooks, .v = m->config->codebook_size, .c = m->config->width };
   cw_arena        *arena = &m->p->arena;
-  cw_musicgen_run *run;
+  cw_musicgen_run *run = NULL;
   probe_texts      texts;
   json_t          *first;
   bool             ok;
@@ -109,17 +109,13 @@ lm_put_forced (lm *m)
   f.embedding = cw_arena_new (arena, float, f.steps * f.c);
   f.layer0 = cw_arena_new (arena, float, f.steps * f.c);
   f.normed = cw_arena_new (arena, float, f.steps * f.c);
-  if (!cw_arena_ok (arena, "the logits", &m->p->error) ||
-      !(run = cw_musicgen_run_new (m->model->musicgen, 2, f.steps, 1, &m->p->error)))
+  if (!cw_arena_ok (arena, "the logits", &m->p->error))
     return false;
   first = json_pack ("[O]", json_array_get (json_object_get (m->p->json, "prompts"), 0));
   ok = probe_tokenize (m->p, m->model->tokenizer, first, "tf_text", true, &texts) &&
-       lm_set_texts (m, run, &texts, "tf");
+       (run = cw_musicgen_run_new (m->model->musicgen, 2, lm_n_prefix (m, &texts) + f.steps, 1, &m->p->error)) &&
+       lm_begin (m, run, &texts, 1, 2, true, "tf") && delay (m, &f, codes) && run_steps (m, &f, run) && put_forced (m, &f);
   json_decref (first);
-  if (ok) {
-    cw_musicgen_run_use_text (run, 0, 0);
-    ok = delay (m, &f, codes) && run_steps (m, &f, run) && put_forced (m, &f);
-  }
   cw_musicgen_run_free (run);
   return ok;
 }

@@ -164,7 +164,7 @@ plan (run *r, const json_t *json)
                                    .n_frames = max_length - 1 };
   if (r->pattern.delayed)
     r->pattern.n_frames = max_length - delays;
-  if (cw_delay_n_steps (&r->pattern) > config->n_positions || r->pattern.n_frames < r->n_given)
+  if ((cw_delay_n_steps (&r->pattern) > config->n_positions && !r->m->model->melody) || r->pattern.n_frames < r->n_given)
     return probe_fail (r->m->p, "“%s”: the run %s has %zu steps for %zu frames; the decoder has %zu positions.", r->m->p->path,
                        r->name, cw_delay_n_steps (&r->pattern), r->pattern.n_frames, config->n_positions);
   r->codes = cw_arena_new (&r->m->p->arena, int32_t, r->n * config->n_codebooks * r->pattern.n_frames);
@@ -281,13 +281,11 @@ lm_put_run (lm *m, const char *name, const json_t *json)
   if (!plan (&r, json))
     return false;
   n_rows = r.guidance > 1.0f ? 2 * r.n : r.n;
-  decoder = cw_musicgen_run_new (m->model->musicgen, n_rows, cw_delay_n_steps (&r.pattern), r.texts.n, &m->p->error);
+  decoder = cw_musicgen_run_new (m->model->musicgen, n_rows, lm_n_prefix (m, &r.texts) + cw_delay_n_steps (&r.pattern), r.texts.n,
+                                 &m->p->error);
   if (!decoder)
     return false;
-  ok = r.texts.n == 0 || lm_set_texts (m, decoder, &r.texts, name);
-  for (size_t i = 0; i < r.texts.n && ok; i++)
-    cw_musicgen_run_use_text (decoder, i, i);
-  ok = ok && run_steps (&r, decoder, n_rows) &&
+  ok = lm_begin (m, decoder, &r.texts, r.n, n_rows, strcmp (name, "text_only") != 0, name) && run_steps (&r, decoder, n_rows) &&
        put_ids (&r, "codes", r.codes, PROBE_DIMS (r.n, m->config->n_codebooks, r.pattern.n_frames)) && put_sound (&r);
   cw_musicgen_run_free (decoder);
   return ok;

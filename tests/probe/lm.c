@@ -39,6 +39,18 @@ lm_set_texts (lm *m, cw_musicgen_run *run, const probe_texts *texts, const char 
   return true;
 }
 
+bool
+lm_begin (lm *m, cw_musicgen_run *run, const probe_texts *texts, size_t n, size_t n_rows, bool melody, const char *prefix)
+{
+  if (m->model->melody)
+    return lm_feed_prefix (m, run, texts, n, n_rows, melody, prefix);
+  if (texts->n && !lm_set_texts (m, run, texts, prefix))
+    return false;
+  for (size_t i = 0; i < texts->n; i++)
+    cw_musicgen_run_use_text (run, i, i);
+  return true;
+}
+
 /* Does the case ask for tensors tf_*? */
 static bool
 wants_forced (const probe *p)
@@ -69,6 +81,8 @@ probe_lm (probe *p)
     ok = cw_json_number_or (&(cw_json_scope){ p->json, p->path, "" }, "guidance_scale", 0.0, 1e3, &guidance, &p->error);
     m.guidance = (float) guidance;
   }
+  if (ok && m.model->melody)
+    ok = lm_put_melody (&m);
   if (ok && wants_forced (p))
     ok = lm_put_forced (&m);
   json_object_foreach (p->json, key, run)

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "checkpoint/audiocraft.h"
 #include "generate/model.h"
 #include "probe.h"
 
@@ -66,8 +67,11 @@ load_tokenizer (const char *path, cw_error *error)
 static bool
 load_torch (const char *path, cw_error *error)
 {
-  cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s” is said to be a checkpoint of PyTorch; safetensors files were expected.", path);
-  return false;
+  cw_audiocraft *file = cw_audiocraft_open (path, error);
+  const bool     ok = file != NULL;
+
+  cw_audiocraft_close (file);
+  return ok;
 }
 
 static bool

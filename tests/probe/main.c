@@ -22,7 +22,7 @@ static const struct {
   const char *group;
   bool (*run) (probe *p);
 } kinds[] = {
-  { "t5", probe_t5 }, { "lm", probe_lm }, { "encodec", probe_encodec }, { "sampling", probe_sampling },
+  { "t5", probe_t5 }, { "lm", probe_lm }, { "melody", probe_lm }, { "encodec", probe_encodec }, { "sampling", probe_sampling },
 };
 
 static const char usage[] = "usage: clipwright-probe CASE_FOLDER --out FILE.safetensors [--backend NAME] [--tokenizer FILE]\n"

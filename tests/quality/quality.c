@@ -60,6 +60,8 @@ begin (decoder *d, cw_model *model, const char *prompt, size_t n_steps)
   d->v = cw_musicgen_get_config (model->musicgen)->codebook_size;
   d->ids = calloc (2 * d->k, sizeof *d->ids);
   d->logits = calloc (2 * d->k * d->v, sizeof *d->logits);
+  if (model->melody)
+    stop ("A MusicGen Melody has no cross attention; only MusicGen's precisions are compared here.");
   if (cw_tokenizer_encode (model->tokenizer, prompt, strlen (prompt), &ids, &n, &error) != CW_OK)
     stop (error.message);
   hidden = calloc (n * cw_t5_get_config (model->t5)->width, sizeof *hidden);

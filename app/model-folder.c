@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model-folder.c: see model-folder.h.
+ */
+#include "model-folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gi18n.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "file-hash.h"
+#include "model-pins.h"
+
+gboolean
+cw_model_name_is_valid (const char *name)
+{
+  return g_regex_match_simple ("^[\\p{L}\\p{N}_][\\p{L}\\p{N}._-]{0,95}$", name, G_REGEX_DOLLAR_ENDONLY, 0) &&
+         !g_str_has_suffix (name, CW_MODEL_PART_SUFFIX);
+}
+
+static gboolean
+fail (GError **error, const char *form, const char *path)
+{
+  const int        problem = errno;
+  g_autofree char *shown = g_filename_display_name (path);
+
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (problem), form, shown, g_strerror (problem));
+  return FALSE;
+}
+
+gint64
+cw_model_folder_get_n_bytes (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  gint64           sum = 0;
+  const char      *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    GStatBuf         info;
+
+    if (g_lstat (path, &info) != 0)
+      continue;
+    if (S_ISREG (info.st_mode))
+      sum += info.st_size;
+    else if (S_ISDIR (info.st_mode))
+      sum += cw_model_folder_get_n_bytes (path);
+  }
+  return sum;
+}
+
+static void
+sync_folder (const char *folder)
+{
+  const int file = g_open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+  if (file >= 0) {
+    fsync (file);
+    close (file);
+  }
+}
+
+gboolean
+cw_model_folder_publish (const char *part, const char *folder, GError **error)
+{
+  g_autofree char *parent = g_path_get_dirname (folder);
+
+  sync_folder (part);
+  if (g_rename (part, folder) != 0)
+    return fail (error, _ ("“%s” cannot be given its name: %s."), part);
+  sync_folder (parent);
+  return TRUE;
+}
+
+/* ---- removing -------------------------------------------------------------------------------------------------------- */
+
+/* Links are removed, not followed. */
+static gboolean
+remove_tree (const char *path, GError **error)
+{
+  GStatBuf info;
+
+  if (g_lstat (path, &info) != 0)
+    return errno == ENOENT ? TRUE : fail (error, _ ("“%s” cannot be looked at: %s."), path);
+  if (S_ISDIR (info.st_mode)) {
+    g_autoptr (GDir) dir = g_dir_open (path, 0, error);
+    const char      *name;
+
+    if (!dir)
+      return FALSE;
+    while ((name = g_dir_read_name (dir))) {
+      g_autofree char *inner = g_build_filename (path, name, NULL);
+
+      if (!remove_tree (inner, error))
+        return FALSE;
+    }
+  }
+  return g_remove (path) == 0 ? TRUE : fail (error, _ ("“%s” cannot be removed: %s."), path);
+}
+
+gboolean
+cw_model_folder_remove (const char *name, GError **error)
+{
+  g_autofree char *models = cw_models_get_folder (), *folder = g_build_filename (models, name, NULL);
+  g_autofree char *part = g_strconcat (folder, CW_MODEL_PART_SUFFIX, NULL), *lock_path = g_build_filename (models, ".locks", name, NULL);
+  GStatBuf         info;
+  gboolean         removed = FALSE;
+  int              lock;
+
+  if (!cw_model_name_is_valid (name) || (g_lstat (folder, &info) != 0 && g_lstat (part, &info) != 0)) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _ ("There is no model “%s” in %s."), name, models);
+    return FALSE;
+  }
+  lock = g_open (lock_path, O_RDWR | O_CLOEXEC, 0);
+  if (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) != 0)
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, _ ("“%s” is being downloaded; stop that first."), name);
+  else
+    removed = remove_tree (folder, error) && remove_tree (part, error);
+  if (lock >= 0)
+    close (lock);
+  return removed;
+}
+
+/* ---- importing ------------------------------------------------------------------------------------------------------- */
+
+/* Files that a model may consist of; a folder's others are the person's own. */
+static gboolean
+is_part_of_model (const char *name)
+{
+  static const char *const endings[] = { ".json", ".safetensors", ".bin", ".th", ".model", ".md", ".txt" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (endings); i++)
+    if (g_str_has_suffix (name, endings[i]))
+      return strcmp (name, CW_PINS_NAME) != 0;
+  return strcmp (name, "LICENSE") == 0;
+}
+
+static gboolean
+copy_file (const char *from_folder, const char *to_folder, const char *name, CwPins *pins, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *from = g_build_filename (from_folder, name, NULL), *to = g_build_filename (to_folder, name, NULL), *hash = NULL;
+  g_autoptr (GFile) source = g_file_new_for_path (from), target = g_file_new_for_path (to);
+  GStatBuf info;
+  int      file;
+
+  if (!g_file_test (from, G_FILE_TEST_IS_REGULAR) || !is_part_of_model (name))
+    return TRUE;
+  if (!g_file_copy (source, target, G_FILE_COPY_OVERWRITE | G_FILE_COPY_TARGET_DEFAULT_PERMS, cancellable, NULL, NULL, error) ||
+      !(hash = cw_file_hash (to, NULL, NULL, cancellable, error)))
+    return FALSE;
+  if ((file = g_open (to, O_RDONLY | O_CLOEXEC, 0)) < 0 || fsync (file) != 0 || g_stat (to, &info) != 0) {
+    fail (error, _ ("“%s” cannot be written: %s."), to);
+    if (file >= 0)
+      close (file);
+    return FALSE;
+  }
+  close (file);
+  cw_pins_add (pins, name, info.st_size, hash);
+  return TRUE;
+}
+
+static gboolean
+copy_folder (const char *source, const char *part, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GDir)         dir = g_dir_open (source, 0, error);
+  g_autoptr (CwPins)       pins = cw_pins_new ();
+  g_autoptr (CwModelPlace) place = NULL;
+  const char              *name;
+
+  if (!dir || !remove_tree (part, error))
+    return FALSE;
+  if (g_mkdir (part, 0777) != 0)
+    return fail (error, _ ("“%s” cannot be made: %s."), part);
+  if ((place = cw_models_find (source, NULL)))
+    pins->licence = g_strdup (place->licence);
+  while ((name = g_dir_read_name (dir)))
+    if (!copy_file (source, part, name, pins, cancellable, error))
+      return FALSE;
+  return cw_pins_write (pins, part, error);
+}
+
+char *
+cw_model_folder_import (const char *source, const char *name, gboolean link, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *models = cw_models_get_folder (), *absolute = g_canonicalize_filename (source, NULL);
+  g_autofree char *own = name ? g_strdup (name) : g_path_get_basename (absolute);
+  g_autofree char *folder = g_build_filename (models, own, NULL), *part = g_strconcat (folder, CW_MODEL_PART_SUFFIX, NULL);
+  g_autofree char *shown = g_filename_display_name (absolute);
+  gboolean         made;
+  GStatBuf         info;
+
+  if (!cw_models_is_model (absolute)) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                 _ ("“%s” is no model: a folder with config.json and safetensors, or with AudioCraft's state_dict.bin, was expected."), shown);
+    return NULL;
+  }
+  if (!cw_model_name_is_valid (own)) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_FILENAME, _ ("A model cannot be named “%s”; choose letters and digits with --as."), own);
+    return NULL;
+  }
+  if (g_lstat (folder, &info) == 0) {
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, _ ("There is a model “%s” already; choose another name with --as."), own);
+    return NULL;
+  }
+  if (link)
+    made = symlink (absolute, folder) == 0 || fail (error, _ ("A link to “%s” cannot be made: %s."), absolute);
+  else
+    made = copy_folder (absolute, part, cancellable, error) && cw_model_folder_publish (part, folder, error);
+  if (!made && !link)
+    remove_tree (part, NULL);
+  return made ? g_steal_pointer (&folder) : NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * model-folder.h: what is done with a model's folder as a whole: measured, given its name, taken in from elsewhere, removed.
+ */
+#pragma once
+
+#include "models.h"
+
+#define CW_MODEL_PART_SUFFIX ".part" /* of a folder that is being filled */
+
+/* A name that a folder may have here: letters, digits and . _ - , not beginning with a point, not ending in ".part". */
+gboolean cw_model_name_is_valid (const char *name);
+/* Bytes of all files below it; links are not followed. 0 when there is no such folder. */
+gint64   cw_model_folder_get_n_bytes (const char *folder);
+/* Syncs @part and renames it to @folder, which must not exist. */
+gboolean cw_model_folder_publish (const char *part, const char *folder, GError **error);
+/* Removes the folder of that name under the models folder, and what was downloaded of it. FALSE with @error when it is being
+ * downloaded now, or there is none. Blocks. */
+gboolean cw_model_folder_remove (const char *name, GError **error);
+
+/* Copies what a model needs of @source into the models folder as @name (NULL: the source's own), pinned; or with @link makes a
+ * link to it. Blocks. The new folder's path, g_free. */
+char    *cw_model_folder_import (const char *source, const char *name, gboolean link, GCancellable *cancellable, GError **error);

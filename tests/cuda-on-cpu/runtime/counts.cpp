@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * counts.cpp: what the kernels did, for the performance model: launches, threads, and of global memory both the bytes that threads asked
+ * for (what L1 and L2 carry) and the distinct sectors of 32 bytes a launch touched (what DRAM carries at the least). Basic blocks are
+ * counted by place; counts.py turns them into floating-point operations by disassembling the module.
+ */
+#include "runtime.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <dlfcn.h>
+#include <map>
+#include <unordered_map>
+
+namespace coc {
+
+constexpr size_t sector = 32;
+
+bool counting;
+
+struct Count {
+  long     launches, threads;
+  uint64_t bytes_read, bytes_written, dram_read, dram_written;
+  double   multiply_adds; /* cuBLAS */
+  std::unordered_map<void *, uint64_t> blocks;
+};
+static std::map<std::string, Count> &counts = *new std::map<std::string, Count>;
+static Count    *here;
+static uint32_t *read_in, *written_in, serial; /* by sector: the launch that touched it last */
+
+static void
+start_sectors (void)
+{
+  if (read_in)
+    return;
+  read_in = (uint32_t *) reserve (arena_size / sector * sizeof *read_in);
+  written_in = (uint32_t *) reserve (arena_size / sector * sizeof *written_in);
+}
+
+void
+counts_launch_begin (const Launch &l)
+{
+  start_sectors ();
+  here = &counts[l.name];
+  here->launches++;
+  here->threads += (long) l.grid.x * l.grid.y * l.grid.z * l.block.x * l.block.y * l.block.z;
+  serial++;
+}
+
+void
+counts_launch_end (void)
+{
+  here = nullptr;
+}
+
+void
+counts_access (size_t offset, size_t size, Access access)
+{
+  if (!here)
+    return;
+  if (access != Access::write)
+    here->bytes_read += size;
+  if (access != Access::read)
+    here->bytes_written += size;
+  for (size_t s = offset / sector; s <= (offset + size - 1) / sector; s++) {
+    if (access != Access::write && read_in[s] != serial) {
+      read_in[s] = serial;
+      here->dram_read += sector;
+    }
+    if (access != Access::read && written_in[s] != serial) {
+      written_in[s] = serial;
+      here->dram_written += sector;
+    }
+  }
+}
+
+void
+counts_basic_block (void *pc)
+{
+  if (here)
+    here->blocks[pc]++;
+}
+
+void
+counts_product (double multiply_adds, size_t bytes_read, size_t bytes_written)
+{
+  Count &count = counts["cublasGemm"];
+  count.launches++;
+  count.multiply_adds += multiply_adds;
+  count.bytes_read += bytes_read;
+  count.dram_read += bytes_read;
+  count.bytes_written += bytes_written;
+  count.dram_written += bytes_written;
+}
+
+} // namespace coc
+
+using namespace coc;
+
+void
+coc_set_counting (int on)
+{
+  std::lock_guard<std::recursive_mutex> guard (lock);
+  counting = on;
+  if (on)
+    counts.clear ();
+}
+
+int
+coc_write_counts (const char *path)
+{
+  std::lock_guard<std::recursive_mutex> guard (lock);
+  FILE *file = fopen (path, "w");
+  if (!file)
+    return -1;
+  fprintf (file, "{");
+  const char *comma = "\n";
+  for (const auto &[name, count] : counts) {
+    fprintf (file,
+             "%s \"%s\": {\"launches\": %ld, \"threads\": %ld, \"bytes_read\": %" PRIu64 ", \"bytes_written\": %" PRIu64
+             ", \"dram_read\": %" PRIu64 ", \"dram_written\": %" PRIu64 ", \"multiply_adds\": %.0f",
+             comma, name.c_str (), count.launches, count.threads, count.bytes_read, count.bytes_written, count.dram_read, count.dram_written,
+             count.multiply_adds);
+    const char *separator = ",\n  \"blocks\": {";
+    Dl_info info {};
+    for (const auto &[pc, n] : count.blocks)
+      if (dladdr (pc, &info)) {
+        fprintf (file, "%s\"%lx\": %" PRIu64, separator, (unsigned long) ((char *) pc - (char *) info.dli_fbase), n);
+        separator = ", ";
+      }
+    fprintf (file, count.blocks.empty () ? "}" : "}, \"module\": \"%s\"}", info.dli_fname);
+    comma = ",\n";
+  }
+  fprintf (file, "\n}\n");
+  return fclose (file) ? -1 : 0;
+}

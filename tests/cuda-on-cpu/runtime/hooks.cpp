@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hooks.cpp: where the compiler's instrumentation arrives. Kernels of the checked build are compiled with
+ * -fsanitize=thread,alignment,bounds,…; the sanitizers' runtimes are not linked, these functions are. -fsanitize-coverage=trace-pc
+ * calls at each basic block, which counts.cpp turns into operations.
+ */
+#include "runtime.h"
+
+#include <cstring>
+
+using namespace coc;
+
+#define COC_HOOK(n)                                                                                                            \
+  COC_HIDDEN void __tsan_read##n (void *p) { shadow_access (p, n, Access::read, COC_CALLER); }                                 \
+  COC_HIDDEN void __tsan_write##n (void *p) { shadow_access (p, n, Access::write, COC_CALLER); }                               \
+  COC_HIDDEN void __tsan_unaligned_read##n (void *p) { shadow_access (p, n, Access::read, COC_CALLER); }                       \
+  COC_HIDDEN void __tsan_unaligned_write##n (void *p) { shadow_access (p, n, Access::write, COC_CALLER); }                     \
+  COC_HIDDEN void __tsan_volatile_read##n (void *p) { shadow_access (p, n, Access::read, COC_CALLER); }                        \
+  COC_HIDDEN void __tsan_volatile_write##n (void *p) { shadow_access (p, n, Access::write, COC_CALLER); }                      \
+  COC_HIDDEN void __tsan_unaligned_volatile_read##n (void *p) { shadow_access (p, n, Access::read, COC_CALLER); }              \
+  COC_HIDDEN void __tsan_unaligned_volatile_write##n (void *p) { shadow_access (p, n, Access::write, COC_CALLER); }
+COC_HOOK (1)
+COC_HOOK (2)
+COC_HOOK (4)
+COC_HOOK (8)
+COC_HOOK (16)
+
+COC_HIDDEN void
+__tsan_read_range (void *p, size_t size)
+{
+  if (size)
+    shadow_access (p, size, Access::read, COC_CALLER);
+}
+
+COC_HIDDEN void
+__tsan_write_range (void *p, size_t size)
+{
+  if (size)
+    shadow_access (p, size, Access::write, COC_CALLER);
+}
+
+/* An instrumented object was loaded. */
+COC_HIDDEN void __tsan_init (void) { checked = true; }
+COC_HIDDEN void __tsan_func_entry (void *) {}
+COC_HIDDEN void __tsan_func_exit (void) {}
+
+/* The head of what UBSan's compiler part hands over (libsanitizer's ubsan_handlers.h). */
+struct Place {
+  const char *file;
+  uint32_t    line, column;
+};
+struct TypeMismatch {
+  Place         place;
+  const void   *type;
+  unsigned char log2_alignment, kind;
+};
+
+static const char *
+base_name (const char *path)
+{
+  const char *slash = strrchr (path, '/');
+  return slash ? slash + 1 : path;
+}
+
+COC_HIDDEN void
+__ubsan_handle_type_mismatch_v1 (void *data, uintptr_t address)
+{
+  const TypeMismatch *mismatch = (const TypeMismatch *) data;
+  if (!current)
+    return;
+  const unsigned alignment = 1u << mismatch->log2_alignment;
+  report ("MISALIGNED", COC_CALLER, "an access that needs an address %% %u = 0 has %u, at %s:%u", alignment, (unsigned) (address % alignment),
+          base_name (mismatch->place.file), mismatch->place.line);
+  launch_wrong ();
+}
+
+#define COC_UBSAN(handler, kind, sentence)                                                                                     \
+  COC_HIDDEN void __ubsan_handle_##handler (void *data, uintptr_t, uintptr_t)                                                  \
+  {                                                                                                                            \
+    const Place *place = (const Place *) data;                                                                                 \
+    report (kind, COC_CALLER, sentence " at %s:%u", base_name (place->file), place->line);                                     \
+  }
+COC_UBSAN (out_of_bounds, "ARRAY-INDEX", "an index outside of its array")
+COC_UBSAN (shift_out_of_bounds, "SHIFT", "a shift by more bits than the type has, or of a negative number")
+COC_UBSAN (divrem_overflow, "DIVIDE", "an integer division by zero")
+
+COC_HIDDEN void
+__sanitizer_cov_trace_pc (void)
+{
+  if (__builtin_expect (counting, 0) && current)
+    counts_basic_block (COC_CALLER);
+}
