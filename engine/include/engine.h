@@ -42,6 +42,7 @@ typedef enum {
   CW_ERROR_FORMAT,      /* a file is broken or is not what it says */
   CW_ERROR_UNSUPPORTED, /* a sound file of a kind that this version does not run */
   CW_ERROR_MEMORY,      /* not enough memory */
+  CW_ERROR_DEVICE,      /* the graphics card, its driver or the module for it: missing, busy, lost */
   CW_ERROR_CANCELLED,   /* the sink or the cancel flag asked to stop; what was made before stays valid */
 } cw_status;
 

@@ -11,13 +11,20 @@
 #include <math.h>
 #include <stddef.h>
 
+/* Kernels for cards use the same functions: nvcc wants to be told so. */
+#ifdef __CUDACC__
+#define CW_EVERYWHERE __host__ __device__
+#else
+#define CW_EVERYWHERE
+#endif
+
 #define CW_LANES 16
 
 /* Before a loop over a tile's sums: they are kept in registers only when all such loops are gone, and gcc 12 leaves some at -O2
  * and -O3 alike, at a third of the speed. */
 #define CW_UNROLL _Pragma ("GCC unroll 16")
 
-static inline float
+static inline CW_EVERYWHERE float
 cw_lanes_sum (float lane[CW_LANES])
 {
   for (unsigned half = CW_LANES / 2; half > 0; half /= 2)
@@ -41,7 +48,7 @@ cw_lanes_sum (float lane[CW_LANES])
 #define CW_EXP_C2 0.5f
 
 /* @power receives 2^n, the result is q. */
-static inline float
+static inline CW_EVERYWHERE float
 cw_exp_parts (float x, float *power)
 {
   float n, r, q;
@@ -66,7 +73,7 @@ cw_exp_parts (float x, float *power)
   return q;
 }
 
-static inline float
+static inline CW_EVERYWHERE float
 cw_expf (float x)
 {
   float power, q = cw_exp_parts (x, &power);
@@ -74,7 +81,7 @@ cw_expf (float x)
   return fmaf (power, q, power);
 }
 
-static inline float
+static inline CW_EVERYWHERE float
 cw_expm1f (float x)
 {
   float power, q = cw_exp_parts (x, &power);
@@ -92,7 +99,7 @@ cw_expm1f (float x)
     step (-1.084488481e-1f) step (-6.331905723e-1f) step (-1.129593968e+0f) step (1.914784953e-4f)
 #define CW_ERF_LARGE 4.0f /* erf of more is 1 in f32 */
 
-static inline float
+static inline CW_EVERYWHERE float
 cw_erff (float z)
 {
   const float size = fabsf (z) < CW_ERF_LARGE ? fabsf (z) : CW_ERF_LARGE, square = size * size;
@@ -105,4 +112,19 @@ cw_erff (float z)
 #undef STEP_P
 #undef STEP_Q
   return copysignf (size < 1.0f ? fmaf (p, size, size) : 0.0f - cw_expm1f (q), z);
+}
+
+/* The logistic function and tanh, of an LSTM's gates. */
+static inline CW_EVERYWHERE float
+cw_sigmoidf (float x)
+{
+  return 1.0f / (1.0f + cw_expf (-x));
+}
+
+static inline CW_EVERYWHERE float
+cw_tanhf (float x)
+{
+  const float e = cw_expm1f (2.0f * x);
+
+  return e / (e + 2.0f);
 }

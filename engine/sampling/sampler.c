@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * sampler.c: see sampler.h. Sums are in double precision and in a fixed order.
+ * sampler.c: see sampler.h.
  */
 #include "sampling/sampler.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -42,28 +41,34 @@ by_probability (const void *a, const void *b)
 }
 
 static void
-softmax (candidate *list, const float *logits, size_t n, float temperature)
+weigh (candidate *list, const float *logits, size_t n, float temperature)
 {
-  float  highest = logits[largest (logits, n)] / temperature;
-  double total = 0.0;
+  const float highest = logits[largest (logits, n)] / temperature;
 
-  for (size_t i = 0; i < n; i++) {
-    list[i] = (candidate){ expf (logits[i] / temperature - highest), (int32_t) i };
-    total += (double) list[i].p;
-  }
   for (size_t i = 0; i < n; i++)
-    list[i].p = (float) ((double) list[i].p / total);
+    list[i] = (candidate){ cw_sampler_weight (logits[i], highest, temperature), (int32_t) i };
+}
+
+static uint64_t
+total_of (const candidate *list, size_t n)
+{
+  uint64_t total = 0;
+
+  for (size_t i = 0; i < n; i++)
+    total += cw_sampler_fixed (list[i].p);
+  return total;
 }
 
 /* How many of the sorted candidates stay. */
 static size_t
 keep_top_p (const candidate *list, size_t n, float top_p)
 {
-  double before = 0.0;
-  size_t kept = 0;
+  const uint64_t limit = cw_sampler_part (total_of (list, n), (double) top_p);
+  uint64_t       before = 0;
+  size_t         kept = 0;
 
-  while (kept < n && before <= (double) top_p)
-    before += (double) list[kept++].p;
+  while (kept < n && before <= limit)
+    before += cw_sampler_fixed (list[kept++].p);
   return kept;
 }
 
@@ -117,20 +122,13 @@ keep_top_k (candidate *list, size_t n, size_t k, float *values)
 static int32_t
 draw (const candidate *list, size_t n, double uniform)
 {
-  double total = 0.0, sum = 0.0, goal;
-  size_t last = 0;
+  const uint64_t goal = cw_sampler_part (total_of (list, n), uniform);
+  uint64_t       sum = 0;
+  size_t         i = 0;
 
-  for (size_t i = 0; i < n; i++)
-    total += (double) list[i].p;
-  goal = uniform * total;
-  for (size_t i = 0; i < n; i++) {
-    if (list[i].p <= 0.0f)
-      continue;
-    last = i;
-    if ((sum += (double) list[i].p) > goal)
-      break;
-  }
-  return list[last].token;
+  while (i + 1 < n && (sum += cw_sampler_fixed (list[i].p)) <= goal)
+    i++;
+  return list[i].token;
 }
 
 int32_t
@@ -141,7 +139,7 @@ cw_sample (const float *logits, size_t n, const cw_sampling *sampling, double un
 
   if (sampling->temperature <= 0.0f)
     return largest (logits, n);
-  softmax (list, logits, n, sampling->temperature);
+  weigh (list, logits, n, sampling->temperature);
   if (sampling->top_p > 0.0f) {
     qsort (list, n, sizeof *list, by_probability);
     kept = keep_top_p (list, n, sampling->top_p);
@@ -155,5 +153,5 @@ void
 cw_guide (float *cond, const float *null, size_t n, float scale)
 {
   for (size_t i = 0; i < n; i++)
-    cond[i] = null[i] + scale * (cond[i] - null[i]);
+    cond[i] = cw_sampler_guide (cond[i], null[i], scale);
 }

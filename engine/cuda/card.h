@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * card.h: the engine's side of a graphics card: finds the module and opens it, holds the budget of memory, turns the card's failures
+ *     into sentences. Models use the module's table (module.h) through what is here and never name CUDA.
+ */
+#pragma once
+
+#include "backend/backend.h"
+#include "cuda/module.h"
+#include "engine.h"
+
+typedef struct {
+  const cw_cuda_module *module;
+  cw_gpu               *gpu;
+  cw_gpu_info           info;
+  void                 *library;
+  size_t                budget, used; /* bytes that may be, and that are taken */
+  char                  name[32];     /* "cuda", "cuda:1", "cuda-on-cpu" */
+} cw_card;
+
+/* @name: "cuda" (the first card), "cuda:N", or "cuda-on-cpu" (kernels run on the processor: for tests). @vram_bytes: budget; 0: what
+ * CW_VRAM says ("6G", "800M"), else what is free but for a reserve. NULL and @error when there is no module or no card that works. */
+cw_card *cw_card_open (const char *name, size_t vram_bytes, cw_error *error);
+void     cw_card_close (cw_card *card);
+/* Is @name a card's, by its form? */
+bool     cw_card_is_name (const char *name);
+
+/* CW_OK, or CW_ERROR_DEVICE and what happened. After that the card is of no use: close it. */
+cw_status cw_card_check (const cw_card *card, cw_error *error);
+
+/* "6G", "800M", "12.5G" or a number of bytes; false when it is none of them. */
+bool cw_card_parse_bytes (const char *text, size_t *n_bytes);
+
+/* ---- memory that lives and dies together: see base/arena.h ------------------------------------------------------------- */
+
+typedef struct cw_card_block cw_card_block;
+
+typedef struct {
+  cw_card       *card;
+  cw_card_block *blocks;
+  size_t         n_bytes;
+  bool           failed; /* something was not there */
+} cw_card_arena;
+
+void *cw_card_take (cw_card_arena *arena, size_t n, size_t size);
+#define cw_card_new(arena, type, n) ((type *) cw_card_take (arena, n, sizeof (type)))
+/* Pinned memory of the host. */
+void *cw_card_take_host (cw_card_arena *arena, size_t n, size_t size);
+/* A copy of @n * @size bytes. */
+void *cw_card_put (cw_card_arena *arena, const void *data, size_t n, size_t size);
+/* True when all was there; else fills @error, naming @what: CW_ERROR_MEMORY for room, CW_ERROR_DEVICE for the card. */
+bool  cw_card_arena_ok (const cw_card_arena *arena, const char *what, cw_error *error);
+void  cw_card_arena_free (cw_card_arena *arena);
+
+/* @linear's matrix as it is, and its bias. */
+cw_gpu_matrix cw_card_put_linear (cw_card_arena *arena, const cw_linear *linear);
+/* Bytes that it takes there. */
+size_t        cw_card_linear_bytes (const cw_linear *linear);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sample.cu: guidance, top-k or top-p, and the draw: the rule of sampling/sampler.h, token for token what the processor draws, because
+ *     weights are added up as integers. A block is one codebook of one take.
+ *
+ * Nothing is sorted: a key is the bits of a weight, which for positive numbers are in the numbers' order, and the key at which the sum of
+ * what stands before it, from the largest down, reaches a goal is found 8 bits at a time. With goal k - 1 and everything counted once
+ * that is the k-th largest; with weights it is where top-p cuts, and which token a draw in descending order meets.
+ */
+#include "cuda/kernel.cuh"
+#include "sampling/philox.h"
+#include "sampling/sampler.h"
+
+#define THREADS 256
+#define WARPS   (THREADS / CW_WARP)
+#define BINS    256 /* of one pass: 8 bits */
+#define BINS_A_LANE (BINS / CW_WARP)
+
+typedef unsigned long long sum_type;
+
+typedef struct {
+  sum_type bins[BINS];
+  sum_type warps[WARPS];
+  sum_type before; /* what stands in front of the key */
+  unsigned prefix; /* of the key, found so far */
+  float    largest[WARPS];
+  int      best[WARPS];
+  int      token;
+} shared_state;
+
+/* The tokens first … end - 1 are this thread's, here and in every pass. */
+typedef struct {
+  float   *weights;
+  uint32_t first, end;
+} share;
+
+static __device__ __forceinline__ sum_type
+scan_warp (sum_type value)
+{
+  const unsigned lane = threadIdx.x % CW_WARP;
+
+  for (unsigned distance = 1; distance < CW_WARP; distance *= 2) {
+    const sum_type other = __shfl_up_sync (CW_FULL_MASK, value, distance);
+    if (lane >= distance)
+      value += other;
+  }
+  return value;
+}
+
+/* Sum of @value over the threads in front of this one; *total over all. */
+static __device__ __forceinline__ sum_type
+scan_block (sum_type value, shared_state *s, sum_type *total)
+{
+  const sum_type inclusive = scan_warp (value);
+  sum_type       before = 0;
+
+  __syncthreads ();
+  if (threadIdx.x % CW_WARP == CW_WARP - 1)
+    s->warps[threadIdx.x / CW_WARP] = inclusive;
+  __syncthreads ();
+  *total = 0;
+  for (unsigned w = 0; w < WARPS; w++) {
+    if (w == threadIdx.x / CW_WARP)
+      before = *total;
+    *total += s->warps[w];
+  }
+  return before + inclusive - value;
+}
+
+/* The bits of the weight at which the sum over larger ones (of 1 each, or of their weights) first exceeds @goal; s->before: the sum in
+ * front of it. */
+static __device__ __forceinline__ unsigned
+find_key (share own, sum_type goal, bool weighted, shared_state *s)
+{
+  __syncthreads ();
+  if (threadIdx.x == 0) {
+    s->prefix = 0;
+    s->before = 0;
+  }
+  for (int shift = 24; shift >= 0; shift -= 8) {
+    s->bins[threadIdx.x] = 0;
+    __syncthreads ();
+    const unsigned prefix = s->prefix, known = shift == 24 ? 0 : 0xffffffffu << (shift + 8);
+    const sum_type before = s->before;
+
+    for (uint32_t i = own.first; i < own.end; i++) {
+      const unsigned key = __float_as_uint (own.weights[i]);
+      if ((key & known) == prefix)
+        atomicAdd (&s->bins[key >> shift & (BINS - 1)], weighted ? (sum_type) cw_sampler_fixed (own.weights[i]) : 1);
+    }
+    __syncthreads ();
+    if (threadIdx.x < CW_WARP) {
+      const unsigned top = BINS - 1 - threadIdx.x * BINS_A_LANE;
+      sum_type       sum = 0, front;
+
+      for (unsigned i = 0; i < BINS_A_LANE; i++)
+        sum += s->bins[top - i];
+      front = before + scan_warp (sum) - sum;
+      if (front <= goal && goal < front + sum) {
+        unsigned bin = top;
+        while (front + s->bins[bin] <= goal)
+          front += s->bins[bin--];
+        s->prefix = prefix | bin << shift;
+        s->before = front;
+      }
+    }
+    __syncthreads ();
+  }
+  return s->prefix;
+}
+
+/* The @nth token, in the vocabulary's order, whose weight's bits are @key. */
+static __device__ __forceinline__ void
+pick_equal (share own, unsigned key, sum_type nth, shared_state *s)
+{
+  sum_type count = 0, total, before;
+
+  for (uint32_t i = own.first; i < own.end; i++)
+    count += __float_as_uint (own.weights[i]) == key;
+  before = scan_block (count, s, &total);
+  if (before <= nth && nth < before + count)
+    for (uint32_t i = own.first; i < own.end; i++)
+      if (__float_as_uint (own.weights[i]) == key && before++ == nth)
+        s->token = (int) i;
+}
+
+/* In descending order, those that stay by top-p. */
+static __device__ __forceinline__ void
+draw_top_p (share own, sum_type total, float top_p, double uniform, shared_state *s)
+{
+  const sum_type limit = cw_sampler_part (total, (double) top_p);
+  unsigned       key = find_key (own, limit, true, s);
+  sum_type       weight = cw_sampler_fixed (__uint_as_float (key)), equals = 0, all_equals, goal;
+
+  for (uint32_t i = own.first; i < own.end; i++)
+    equals += __float_as_uint (own.weights[i]) == key;
+  scan_block (equals, s, &all_equals);
+  equals = (limit - s->before) / weight + 1;
+  goal = cw_sampler_part (s->before + (equals < all_equals ? equals : all_equals) * weight, uniform);
+  key = find_key (own, goal, true, s);
+  weight = cw_sampler_fixed (__uint_as_float (key));
+  pick_equal (own, key, (goal - s->before) / weight, s);
+}
+
+/* In the vocabulary's order, those whose bits are at least @lowest. */
+static __device__ __forceinline__ void
+draw_in_order (share own, unsigned lowest, double uniform, shared_state *s)
+{
+  sum_type sum = 0, total, before, goal;
+
+  for (uint32_t i = own.first; i < own.end; i++)
+    if (__float_as_uint (own.weights[i]) >= lowest)
+      sum += cw_sampler_fixed (own.weights[i]);
+  before = scan_block (sum, s, &total);
+  goal = cw_sampler_part (total, uniform);
+  if (before <= goal && goal < before + sum)
+    for (uint32_t i = own.first; i < own.end; i++) {
+      if (__float_as_uint (own.weights[i]) >= lowest)
+        before += cw_sampler_fixed (own.weights[i]);
+      if (before > goal) {
+        s->token = (int) i;
+        break;
+      }
+    }
+}
+
+/* Guides the logits in place and returns the largest; s->token is its place, the first of equals. */
+static __device__ __forceinline__ float
+guide (share own, const float *null_branch, float guidance, shared_state *s)
+{
+  float largest = -INFINITY;
+  int   best = (int) own.first;
+
+  for (uint32_t i = own.first; i < own.end; i++) {
+    if (null_branch)
+      own.weights[i] = cw_sampler_guide (own.weights[i], null_branch[i], guidance);
+    if (own.weights[i] > largest) {
+      largest = own.weights[i];
+      best = (int) i;
+    }
+  }
+  for (unsigned distance = 1; distance < CW_WARP; distance *= 2) {
+    const float value = __shfl_xor_sync (CW_FULL_MASK, largest, distance);
+    const int   place = __shfl_xor_sync (CW_FULL_MASK, best, distance);
+    if (value > largest || (value == largest && place < best)) {
+      largest = value;
+      best = place;
+    }
+  }
+  if (threadIdx.x % CW_WARP == 0) {
+    s->largest[threadIdx.x / CW_WARP] = largest;
+    s->best[threadIdx.x / CW_WARP] = best;
+  }
+  __syncthreads ();
+  largest = s->largest[0];
+  best = s->best[0];
+  for (unsigned w = 1; w < WARPS; w++)
+    if (s->largest[w] > largest) {
+      largest = s->largest[w];
+      best = s->best[w];
+    }
+  if (threadIdx.x == 0)
+    s->token = best;
+  __syncthreads ();
+  return largest;
+}
+
+static __device__ __forceinline__ void
+draw (share own, float largest, const cw_gpu_choice &choice, double uniform, uint32_t v, shared_state *s)
+{
+  const float highest = largest / choice.temperature;
+  sum_type    sum = 0, total;
+  unsigned    lowest = 0;
+
+  for (uint32_t i = own.first; i < own.end; i++) {
+    own.weights[i] = cw_sampler_weight (own.weights[i], highest, choice.temperature);
+    sum += cw_sampler_fixed (own.weights[i]);
+  }
+  if (choice.top_p > 0.0f) {
+    scan_block (sum, s, &total);
+    draw_top_p (own, total, choice.top_p, uniform, s);
+    return;
+  }
+  if (choice.top_k > 0 && (uint32_t) choice.top_k < v)
+    lowest = find_key (own, (sum_type) choice.top_k - 1, false, s);
+  draw_in_order (own, lowest, uniform, s);
+}
+
+static __global__ void __launch_bounds__ (THREADS) sample (const __grid_constant__ cw_gpu_sample a)
+{
+  __shared__ shared_state s;
+  const cw_gpu_choice     choice = *a.choice;
+  const uint32_t          k = blockIdx.x, take = blockIdx.y, n_k = a.columns.k, v = a.columns.v, step = (uint32_t) *a.step;
+  const uint32_t          each = (v + THREADS - 1) / THREADS;
+  const bool              guided = a.n_rows > a.columns.n_takes;
+  float                  *logits = a.logits + ((size_t) take * n_k + k) * v;
+  const float            *null_branch = guided ? logits + (size_t) a.columns.n_takes * n_k * v : NULL;
+  int32_t                *place = a.columns.ids + ((size_t) take * a.columns.n_columns + step + 1) * n_k + k;
+  share                   own = { logits, threadIdx.x * each, (threadIdx.x + 1) * each };
+
+  if (step + 1 >= a.columns.n_columns)
+    return;
+  own.first = own.first < v ? own.first : v;
+  own.end = own.end < v ? own.end : v;
+  const bool  wanted = *place == CW_GPU_TO_DRAW;
+  const float largest = guide (own, null_branch, choice.guidance, &s);
+
+  if (wanted && choice.temperature > 0.0f)
+    draw (own, largest, choice, cw_philox_uniform (choice.seed, choice.first_take + take, choice.first_step + step, k), v, &s);
+  __syncthreads ();
+  if (threadIdx.x == 0) {
+    if (wanted)
+      *place = s.token;
+    a.tokens[take * n_k + k] = *place;
+  }
+}
+
+cudaError_t
+cw_cuda_sample (cudaStream_t stream, const cw_gpu_sample *a)
+{
+  return CW_LAUNCH (sample, dim3 (a->columns.k, a->columns.n_takes), THREADS, 0, stream, *a);
+}

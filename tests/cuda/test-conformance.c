@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test-conformance.c: every kernel of the CUDA module against the plain C definition, at odd sizes. Run on the CPU stand-in, or on a
+ *     card with the argument "cuda". All are to agree to the bit, but for attention, whose keys are split. What the stand-in's checks
+ *     find (bounds, races, what was never written) fails the test, too.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "check.h"
+#include "checkpoint/quantise-weights.h"
+#include "cuda/card.h"
+#include "sampling/philox.h"
+#include "sampling/sampler.h"
+
+#define ATTENTION_ERROR 2e-6f /* of values from -1 to 1: a few roundings of the weights */
+#define N_OF(array)     (sizeof (array) / sizeof *(array))
+
+static cw_card    *card;
+static cw_backend *plain;
+static uint64_t    state = 1;
+
+/* Uniform in -1 … 1, the same in every run. */
+static float
+draw (void)
+{
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (float) (int32_t) (state >> 32) / 2147483648.0f;
+}
+
+static float *
+numbers (cw_arena *arena, size_t n)
+{
+  float *x = cw_arena_new (arena, float, n);
+
+  for (size_t i = 0; i < n; i++)
+    x[i] = draw ();
+  return x;
+}
+
+/* What a test has on both sides. */
+typedef struct {
+  cw_arena      host;
+  cw_card_arena there;
+} place;
+
+static void *
+fetch (place *p, const void *from, size_t n_bytes)
+{
+  void *to = cw_arena_take (&p->host, n_bytes, 1);
+
+  card->module->download (card->gpu, CW_GPU_STEPS, to, from, n_bytes);
+  card->module->wait (card->gpu, CW_GPU_STEPS);
+  return to;
+}
+
+static void
+leave (place *p)
+{
+  cw_card_arena_free (&p->there);
+  cw_arena_free (&p->host);
+}
+
+static place
+enter (void)
+{
+  return (place){ .there = { .card = card } };
+}
+
+static void
+same (const float *found, const float *expected, size_t n, const char *what)
+{
+  for (size_t i = 0; i < n; i++)
+    if (memcmp (&found[i], &expected[i], sizeof *found) != 0) {
+      CHECK (false, "%s differs at %zu of %zu: %.9g, C gives %.9g", what, i, n, (double) found[i], (double) expected[i]);
+      return;
+    }
+}
+
+static void
+near (const float *found, const float *expected, size_t n, float limit, const char *what)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!(fabsf (found[i] - expected[i]) <= limit)) {
+      CHECK (false, "%s differs at %zu of %zu: %.9g, C gives %.9g", what, i, n, (double) found[i], (double) expected[i]);
+      return;
+    }
+}
+
+/* ---- linear layers -------------------------------------------------------------------------------------------------------- */
+
+static cw_linear
+random_linear (place *p, cw_dtype dtype, size_t n_out, size_t n_in)
+{
+  const size_t n = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD, rows = (n_out + CW_TILE_ROWS - 1) / CW_TILE_ROWS * CW_TILE_ROWS;
+  float       *w = numbers (&p->host, n_out * n_in), *scales = cw_arena_new (&p->host, float, rows);
+  int8_t      *q = cw_arena_new (&p->host, int8_t, n), *groups = cw_arena_new (&p->host, int8_t, rows *n / CW_Q4_GROUP);
+  uint8_t     *bytes = cw_arena_new (&p->host, uint8_t, rows *n * 2);
+  cw_linear    linear = { .w = { dtype, 2, { n_out, n_in }, bytes }, .scales = scales, .groups = groups };
+
+  for (size_t i = 0; i < n_out; i++) {
+    if (dtype == CW_I8) {
+      scales[i] = cw_quantise_row_q8 (q, w + i * n_in, n_in, n);
+      for (size_t c = 0; c < n; c++)
+        ((int8_t *) bytes)[cw_tiled (i, c, n)] = q[c];
+    } else if (dtype == CW_U8) {
+      scales[i] = cw_quantise_row_q4 (q, groups + i * (n / CW_Q4_GROUP), w + i * n_in, n_in, n);
+      for (size_t c = 0; c < n; c++)
+        bytes[cw_tiled (i, c / CW_PAD * CW_PAD, n) / 2 + c % 32] |= (uint8_t) ((q[c] & 15) << (c % CW_PAD < 32 ? 0 : 4));
+    }
+  }
+  for (size_t i = 0; i < n_out * n_in; i++)
+    if (dtype == CW_F16)
+      ((uint16_t *) bytes)[i] = cw_f16_narrow (w[i]);
+    else if (dtype == CW_BF16) {
+      uint32_t bits;
+
+      memcpy (&bits, &w[i], sizeof bits);
+      ((uint16_t *) bytes)[i] = (uint16_t) (bits >> 16);
+    }
+  if (dtype == CW_F32)
+    linear.w.data = w;
+  return linear;
+}
+
+typedef struct {
+  cw_dtype          dtype;
+  size_t            n_in, n_out, n, n_layers;
+  bool              norm, bias, addend;
+  cw_gpu_activation activation;
+} linear_case;
+
+static void
+test_linear (linear_case c)
+{
+  place         p = enter ();
+  const size_t  n_rows = c.n_out;
+  const float  *x = numbers (&p.host, c.n * c.n_in), *addend = numbers (&p.host, c.n * n_rows);
+  const float  *gamma = numbers (&p.host, c.n_in), *beta = numbers (&p.host, c.n_in), *bias = numbers (&p.host, n_rows);
+  float        *normed = cw_arena_new (&p.host, float, c.n * c.n_in);
+  cw_linear     layers[3];
+  cw_gpu_linear there = { .n_layers = (uint32_t) c.n_layers,
+                          .n = (uint32_t) c.n,
+                          .ld_x = (uint32_t) c.n_in,
+                          .ld_y = (uint32_t) n_rows,
+                          .prologue = c.norm ? CW_GPU_NORM : CW_GPU_AS_IS,
+                          .eps = 1e-5f,
+                          .activation = c.activation };
+  char          what[128];
+
+  snprintf (what, sizeof what, "%s %zu x %zu of %zu columns, %zu layers%s%s%s", cw_dtype_name (c.dtype), c.n_out, c.n_in, c.n, c.n_layers,
+            c.norm ? ", norm" : "", c.addend ? ", addend" : "", c.activation ? ", gelu" : "");
+  there.x = cw_card_put (&p.there, x, c.n * c.n_in, sizeof *x);
+  there.gamma = cw_card_put (&p.there, gamma, c.n_in, sizeof *x);
+  there.beta = cw_card_put (&p.there, beta, c.n_in, sizeof *x);
+  if (c.addend)
+    there.addend = cw_card_put (&p.there, addend, c.n * n_rows, sizeof *x);
+  for (size_t l = 0; l < c.n_layers; l++) {
+    layers[l] = random_linear (&p, c.dtype, n_rows, c.n_in);
+    layers[l].bias = c.bias ? bias : NULL;
+    there.layers[l] = cw_card_put_linear (&p.there, &layers[l]);
+    there.y[l] = cw_card_new (&p.there, float, c.n * n_rows);
+  }
+  card->module->linear (card->gpu, CW_GPU_STEPS, &there);
+
+  if (c.norm)
+    plain->layer_norm (plain, normed, x, c.n, c.n_in, &(cw_norm){ gamma, beta, 1e-5f });
+  cw_backend_reserve_columns (plain, c.n_in, NULL);
+  for (size_t l = 0; l < c.n_layers; l++) {
+    float *y = cw_arena_new (&p.host, float, c.n * n_rows);
+    plain->linear (plain, y, n_rows, c.norm ? normed : x, c.n_in, c.n, &layers[l], (cw_activation) c.activation, c.addend ? addend : NULL, NULL);
+    same (fetch (&p, there.y[l], c.n * n_rows * sizeof *y), y, c.n * n_rows, what);
+  }
+  leave (&p);
+}
+
+static void
+test_linears (void)
+{
+  static const cw_dtype dtypes[] = { CW_F32, CW_F16, CW_BF16, CW_I8, CW_U8 };
+  static const size_t   sizes[][3] = { { 1, 1, 1 }, { 5, 7, 2 }, { 16, 8, 3 }, { 17, 9, 4 }, { 64, 20, 2 }, { 130, 4, 5 }, { 300, 13, 2 } };
+
+  for (size_t d = 0; d < N_OF (dtypes); d++) {
+    for (size_t i = 0; i < N_OF (sizes); i++) {
+      linear_case c = { dtypes[d], sizes[i][0], sizes[i][1], sizes[i][2], 1, false, i % 2, i % 3 == 0, CW_GPU_NONE };
+
+      test_linear (c);
+      c.norm = true;
+      c.activation = i % 2 ? CW_GPU_GELU : CW_GPU_RELU;
+      test_linear (c);
+      c.activation = CW_GPU_NONE;
+      c.n_layers = 3;
+      c.addend = false;
+      test_linear (c);
+    }
+    /* more than one run of integers before they become f32 */
+    test_linear ((linear_case){ dtypes[d], 2200, 5, 1, 1, false, false, false, CW_GPU_NONE });
+  }
+  test_linear ((linear_case){ CW_I8, CW_Q8_RUN + 70, 3, 2, 1, false, false, false, CW_GPU_NONE });
+}
+
+/* ---- attention -------------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+  size_t   n, heads, d, n_keys, max_steps;
+  cw_dtype cache; /* of self attention */
+  bool     cross;
+} attention_case;
+
+static cw_gpu_pieces
+new_pieces (place *p, const attention_case *c)
+{
+  const size_t n = c->n * c->heads * CW_GPU_SPLITS;
+
+  return (cw_gpu_pieces){ cw_card_new (&p->there, float, n * c->d), cw_card_new (&p->there, float, n), cw_card_new (&p->there, float, n),
+                          (uint32_t) c->heads, (uint32_t) c->d };
+}
+
+/* The pieces go through a layer that is the identity: what comes out is the attention. */
+static const float *
+put_together (place *p, const attention_case *c, const cw_gpu_pieces *pieces)
+{
+  const size_t  width = c->heads * c->d;
+  float        *identity = cw_arena_new (&p->host, float, width *width);
+  cw_linear     layer = { .w = { CW_F32, 2, { width, width }, identity } };
+  cw_gpu_linear there = { .n_layers = 1, .n = (uint32_t) c->n, .ld_y = (uint32_t) width, .prologue = CW_GPU_MERGE, .pieces = *pieces };
+
+  for (size_t i = 0; i < width; i++)
+    identity[i * width + i] = 1.0f;
+  there.layers[0] = cw_card_put_linear (&p->there, &layer);
+  there.y[0] = cw_card_new (&p->there, float, c->n * width);
+  card->module->linear (card->gpu, CW_GPU_STEPS, &there);
+  return fetch (p, there.y[0], c->n * width * sizeof (float));
+}
+
+static void
+test_attention (attention_case c)
+{
+  place            p = enter ();
+  const size_t     width = c.heads * c.d, stride = c.cross ? c.n_keys : c.max_steps, row = stride * width, size = cw_dtype_size (c.cache);
+  const float     *q = numbers (&p.host, c.n * width);
+  float           *keys = numbers (&p.host, c.n * row), *values = numbers (&p.host, c.n * row);
+  uint16_t        *narrow_keys = cw_arena_new (&p.host, uint16_t, c.n * row), *narrow_values = cw_arena_new (&p.host, uint16_t, c.n * row);
+  const void      *k = c.cache == CW_F16 ? (void *) narrow_keys : keys, *v = c.cache == CW_F16 ? (void *) narrow_values : values;
+  float           *expected = cw_arena_new (&p.host, float, c.n * width);
+  cw_context      *contexts = cw_arena_new (&p.host, cw_context, c.n);
+  const int32_t    step = (int32_t) c.n_keys - 1;
+  cw_gpu_attention there = { .n = (uint32_t) c.n, .heads = (uint32_t) c.heads, .d = (uint32_t) c.d, .scale = 0.3f, .pieces = new_pieces (&p, &c) };
+  char             what[128];
+
+  snprintf (what, sizeof what, "%s attention of %zu keys, %zu heads of %zu, %s", c.cross ? "cross" : "self", c.n_keys, c.heads, c.d,
+            cw_dtype_name (c.cache));
+  plain->narrow (plain, narrow_keys, keys, c.n * row);
+  plain->narrow (plain, narrow_values, values, c.n * row);
+  there.q = cw_card_put (&p.there, q, c.n * width, sizeof *q);
+  if (c.cross) {
+    cw_gpu_text *texts = cw_arena_new (&p.host, cw_gpu_text, c.n);
+
+    for (size_t i = 0; i < c.n; i++)
+      texts[i] = (cw_gpu_text){ cw_card_put (&p.there, keys + i * row, row, sizeof *keys), cw_card_put (&p.there, values + i * row, row, sizeof *keys),
+                                (uint32_t) c.n_keys };
+    there.texts = cw_card_put (&p.there, texts, c.n, sizeof *texts);
+  } else {
+    there.cache = (cw_gpu_cache){ cw_card_new (&p.there, char, c.n * row * size), cw_card_new (&p.there, char, c.n * row * size), (uint32_t) c.heads,
+                                  (uint32_t) c.d, (uint32_t) c.max_steps, (int) c.cache };
+    there.step = cw_card_put (&p.there, &step, 1, sizeof step);
+    /* what lies behind the last key stays unwritten: to read it is a finding */
+    for (size_t i = 0; i < c.n * c.heads; i++) {
+      const size_t at = i * c.max_steps * c.d * size, n_bytes = c.n_keys * c.d * size;
+      card->module->upload (card->gpu, CW_GPU_STEPS, (char *) there.cache.keys + at, (const char *) k + at, n_bytes);
+      card->module->upload (card->gpu, CW_GPU_STEPS, (char *) there.cache.values + at, (const char *) v + at, n_bytes);
+    }
+  }
+  card->module->attend (card->gpu, CW_GPU_STEPS, &there);
+
+  for (size_t i = 0; i < c.n; i++)
+    contexts[i] = (cw_context){ (const char *) k + i * row * size, (const char *) v + i * row * size, NULL, c.n_keys };
+  cw_backend_reserve (plain, c.n_keys, NULL);
+  plain->attention (plain, &(cw_attention){ .q = q, .y = expected, .n_queries = c.n, .ld = width, .n_heads = c.heads, .d = c.d,
+                                            .contexts = contexts, .cache = c.cache, .head_stride = c.cross ? c.d : c.max_steps * c.d,
+                                            .key_stride = c.cross ? width : c.d, .scale = 0.3f });
+  near (put_together (&p, &c, &there.pieces), expected, c.n * width, ATTENTION_ERROR, what);
+  leave (&p);
+}
+
+static void
+test_attentions (void)
+{
+  static const attention_case cases[] = {
+    { 1, 1, 4, 1, 3, CW_F32, false },    { 2, 2, 16, 7, 9, CW_F16, false },  { 2, 1, 64, 64, 64, CW_F16, false },
+    { 1, 3, 24, 65, 70, CW_F32, false }, { 1, 1, 64, 300, 310, CW_F16, false }, { 1, 1, 160, 20, 21, CW_F16, false },
+    { 1, 1, 8, 1100, 1100, CW_F32, false },
+    { 1, 1, 4, 1, 1, CW_F32, true },     { 3, 2, 16, 5, 5, CW_F32, true },   { 2, 2, 64, 130, 130, CW_F32, true },
+  };
+
+  for (size_t i = 0; i < N_OF (cases); i++)
+    test_attention (cases[i]);
+}
+
+/* This step's keys and values go to their place, and nowhere else. */
+static void
+test_append (cw_dtype dtype)
+{
+  enum { N = 2, HEADS = 2, D = 4, STEPS = 3, WIDTH = HEADS * D };
+  place         p = enter ();
+  const size_t  n_cache = N * WIDTH * STEPS, size = cw_dtype_size (dtype);
+  const int32_t step = 1;
+  const float  *x = numbers (&p.host, N * WIDTH);
+  cw_linear     layers[3];
+  cw_gpu_linear there = { .n_layers = 3, .n = N, .ld_x = WIDTH, .ld_y = WIDTH };
+  float        *y = cw_arena_new (&p.host, float, N *WIDTH);
+  uint16_t     *narrow = cw_arena_new (&p.host, uint16_t, N *WIDTH);
+
+  there.x = cw_card_put (&p.there, x, N * WIDTH, sizeof *x);
+  there.y[0] = cw_card_new (&p.there, float, N *WIDTH);
+  there.step = cw_card_put (&p.there, &step, 1, sizeof step);
+  there.cache = (cw_gpu_cache){ cw_card_new (&p.there, char, n_cache * size), cw_card_new (&p.there, char, n_cache * size), HEADS, D, STEPS, (int) dtype };
+  card->module->zero (card->gpu, CW_GPU_STEPS, there.cache.keys, n_cache * size);
+  card->module->zero (card->gpu, CW_GPU_STEPS, there.cache.values, n_cache * size);
+  for (size_t l = 0; l < 3; l++) {
+    layers[l] = random_linear (&p, CW_F32, WIDTH, WIDTH);
+    there.layers[l] = cw_card_put_linear (&p.there, &layers[l]);
+  }
+  card->module->linear (card->gpu, CW_GPU_STEPS, &there);
+  for (size_t l = 0; l < 3; l++) {
+    plain->linear (plain, y, WIDTH, x, WIDTH, N, &layers[l], CW_ACTIVATION_NONE, NULL, NULL);
+    plain->narrow (plain, narrow, y, N * WIDTH);
+    if (l == 0) {
+      same (fetch (&p, there.y[0], N * WIDTH * sizeof *y), y, N * WIDTH, "the query beside a cache");
+      continue;
+    }
+    const char *found = fetch (&p, l == 1 ? there.cache.keys : there.cache.values, n_cache * size);
+    char       *expected = cw_arena_take (&p.host, n_cache, size);
+
+    for (size_t i = 0; i < N * HEADS; i++)
+      memcpy (expected + (i * STEPS + (size_t) step) * D * size, dtype == CW_F16 ? (void *) (narrow + i * D) : (void *) (y + i * D), D * size);
+    CHECK (memcmp (found, expected, n_cache * size) == 0, "the cache of %s is not as expected", cw_dtype_name (dtype));
+  }
+  leave (&p);
+}
+
+/* ---- the ends of a step ------------------------------------------------------------------------------------------------------- */
+
+static void
+test_embed (cw_dtype dtype)
+{
+  enum { ROWS = 4, TAKES = 2, K = 3, V = 5, WIDTH = 130, POSITIONS = 2, STEPS = 4 };
+  place            p = enter ();
+  cw_gpu_embedding there = { .n_rows = ROWS, .width = WIDTH, .n_positions = POSITIONS, .dtype = (int) dtype, .positions_dtype = CW_F32,
+                             .columns = { NULL, TAKES, STEPS, K, V } };
+  cw_linear        tables[K];
+  const void      *there_tables[K];
+  const float     *positions = numbers (&p.host, POSITIONS * WIDTH), *later = numbers (&p.host, (STEPS - POSITIONS) * WIDTH);
+  int32_t         *ids = cw_arena_new (&p.host, int32_t, TAKES *STEPS *K);
+  int32_t          step = 0;
+
+  for (size_t i = 0; i < TAKES * STEPS * K; i++)
+    ids[i] = (int32_t) (i * 7 % (V + 1));
+  for (size_t k = 0; k < K; k++) {
+    tables[k] = random_linear (&p, dtype, V + 1, WIDTH);
+    there_tables[k] = cw_card_put (&p.there, tables[k].w.data, (V + 1) * WIDTH, cw_dtype_size (dtype));
+  }
+  there.tables = cw_card_put (&p.there, there_tables, K, sizeof *there_tables);
+  there.positions = cw_card_put (&p.there, positions, POSITIONS * WIDTH, sizeof *positions);
+  there.later = cw_card_put (&p.there, later, (STEPS - POSITIONS) * WIDTH, sizeof *later);
+  there.columns.ids = cw_card_put (&p.there, ids, TAKES * STEPS * K, sizeof *ids);
+  there.step = cw_card_put (&p.there, &step, 1, sizeof step);
+  there.x = cw_card_new (&p.there, float, ROWS *WIDTH);
+  for (; step < STEPS; step++) {
+    float *x = cw_arena_new (&p.host, float, ROWS *WIDTH);
+
+    card->module->embed (card->gpu, CW_GPU_STEPS, &there);
+    for (size_t row = 0; row < ROWS; row++) {
+      for (size_t k = 0; k < K; k++)
+        plain->add_row (plain, x + row * WIDTH, &tables[k].w, (size_t) ids[((row % TAKES) * STEPS + (size_t) step) * K + k]);
+      for (size_t c = 0; c < WIDTH; c++)
+        x[row * WIDTH + c] += step < POSITIONS ? positions[step * WIDTH + (int) c] : later[(step - POSITIONS) * WIDTH + (int) c];
+    }
+    same (fetch (&p, there.x, ROWS * WIDTH * sizeof *x), x, ROWS * WIDTH, "the embedding");
+    card->module->advance (card->gpu, CW_GPU_STEPS, (int32_t *) there.step);
+  }
+  leave (&p);
+}
+
+/* Tokens are those of cw_sample; @coarse logits have many ties. */
+static void
+test_sample (size_t v, bool guided, float temperature, int top_k, float top_p, bool coarse)
+{
+  enum { TAKES = 2, K = 2, STEP = 3, COLUMNS = 5 };
+  place             p = enter ();
+  const size_t      n_rows = guided ? 2 * TAKES : TAKES, n = n_rows * K * v;
+  const cw_sampling sampling = { temperature, top_k, top_p };
+  cw_gpu_choice     choice = { 0x123456789abcu, 3.0f, temperature, top_p, top_k, 7, 1000 };
+  cw_gpu_sample     there = { .n_rows = (uint32_t) n_rows, .columns = { NULL, TAKES, COLUMNS, K, (uint32_t) v } };
+  float            *logits = numbers (&p.host, n);
+  int32_t          *ids = cw_arena_new (&p.host, int32_t, TAKES *COLUMNS *K), *tokens, *after;
+  const int32_t     step = STEP;
+  void             *scratch = cw_arena_take (&p.host, cw_sampler_scratch_bytes (v), 1);
+
+  for (size_t i = 0; i < n; i++)
+    logits[i] = coarse ? floorf (3.0f * logits[i]) : 6.0f * logits[i];
+  for (size_t i = 0; i < TAKES * COLUMNS * K; i++)
+    ids[i] = i % 3 == 0 ? (int32_t) i : CW_GPU_TO_DRAW;
+  there.logits = cw_card_put (&p.there, logits, n, sizeof *logits);
+  there.choice = cw_card_put (&p.there, &choice, 1, sizeof choice);
+  there.columns.ids = cw_card_put (&p.there, ids, TAKES * COLUMNS * K, sizeof *ids);
+  there.step = cw_card_put (&p.there, &step, 1, sizeof step);
+  there.tokens = cw_card_new (&p.there, int32_t, TAKES *K);
+  card->module->sample (card->gpu, CW_GPU_STEPS, &there);
+  tokens = fetch (&p, there.tokens, TAKES * K * sizeof *tokens);
+  after = fetch (&p, there.columns.ids, TAKES * COLUMNS * K * sizeof *after);
+  for (size_t i = 0; i < TAKES * K; i++) {
+    const size_t at = ((i / K) * COLUMNS + STEP + 1) * K + i % K;
+    int32_t      expected = ids[at];
+
+    if (guided)
+      cw_guide (logits + i * v, logits + (TAKES * K + i) * v, v, 3.0f);
+    if (expected == CW_GPU_TO_DRAW)
+      expected = cw_sample (logits + i * v, v, &sampling, cw_philox_uniform (choice.seed, 7 + (uint32_t) (i / K), 1000 + STEP, (uint32_t) (i % K)),
+                            scratch);
+    CHECK (tokens[i] == expected && after[at] == expected, "token %zu of %zu, temperature %g, top_k %d, top_p %g is %d, C draws %d", i, v,
+           (double) temperature, top_k, (double) top_p, tokens[i], expected);
+    ids[at] = expected;
+  }
+  CHECK (memcmp (ids, after, TAKES * COLUMNS * K * sizeof *ids) == 0, "sampling changed another column");
+  leave (&p);
+}
+
+static void
+test_samples (void)
+{
+  static const size_t sizes[] = { 1, 2, 30, 256, 300, 2048 };
+
+  for (size_t i = 0; i < N_OF (sizes); i++)
+    for (int coarse = 0; coarse < 2; coarse++) {
+      const size_t v = sizes[i];
+
+      test_sample (v, false, 0.0f, 0, 0.0f, coarse);
+      test_sample (v, true, 1.0f, 0, 0.0f, coarse);
+      test_sample (v, true, 0.7f, v > 4 ? 4 : 1, 0.0f, coarse);
+      test_sample (v, false, 1.3f, 250, 0.0f, coarse);
+      test_sample (v, true, 1.0f, 250, 0.9f, coarse);
+      test_sample (v, false, 1.0f, 0, 0.3f, coarse);
+    }
+}
+
+/* ---- the codec ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+  size_t m, c_in, kernel, n;
+  int    dilation, stride;
+  size_t phases, skip, cut; /* transposed; samples cut on the left and right */
+  bool   addend;
+} conv_case;
+
+static void
+test_conv (conv_case c)
+{
+  place         p = enter ();
+  const size_t  r = c.c_in * c.kernel, span = (c.kernel - 1) * (size_t) abs (c.dilation), first = c.dilation < 0 ? span : 0;
+  const size_t  length = (c.n - 1) * (size_t) c.stride + span + 1, n_out = c.n * c.phases - c.skip - c.cut, ld_y = n_out + 1;
+  const float  *x = numbers (&p.host, c.c_in * length), *addend = numbers (&p.host, c.m / c.phases * ld_y);
+  const cw_taps taps = cw_taps_pack (&p.host, c.m, r, numbers (&p.host, c.m * r), numbers (&p.host, c.m));
+  const size_t  rows = (c.m + CW_PANEL - 1) / CW_PANEL * CW_PANEL;
+  const float **taps_rows = cw_arena_new (&p.host, const float *, r);
+  float        *product = cw_arena_new (&p.host, float, c.m *c.n);
+  float        *expected = cw_arena_new (&p.host, float, c.m / c.phases * ld_y);
+  cw_gpu_conv   there = { .m = (uint32_t) c.m, .c_in = (uint32_t) c.c_in, .kernel = (uint32_t) c.kernel, .n = (uint32_t) c.n, .ld_x = (uint32_t) length,
+                          .ld_y = (uint32_t) ld_y, .ld_addend = (uint32_t) ld_y, .first = (int32_t) first, .dilation = c.dilation, .stride = c.stride,
+                          .phases = (uint32_t) c.phases, .skip = (int32_t) c.skip, .n_out = (uint32_t) n_out };
+
+  there.x = cw_card_put (&p.there, x, c.c_in * length, sizeof *x);
+  there.panels = cw_card_put (&p.there, taps.panels, rows * r, sizeof *x);
+  there.bias = cw_card_put (&p.there, taps.bias, rows, sizeof *x);
+  there.y = cw_card_put (&p.there, expected, c.m / c.phases * ld_y, sizeof *x);
+  if (c.addend)
+    there.addend = cw_card_put (&p.there, addend, c.m / c.phases * ld_y, sizeof *x);
+  card->module->order (card->gpu, CW_GPU_STEPS, CW_GPU_CODEC);
+  card->module->conv (card->gpu, CW_GPU_CODEC, &there);
+  card->module->order (card->gpu, CW_GPU_CODEC, CW_GPU_STEPS);
+
+  /* as models/conv.c: with a stride every tap has a row of its own */
+  for (size_t i = 0; i < r; i++) {
+    const long at = (long) (i / c.kernel * length + first) + (long) (i % c.kernel) * c.dilation;
+    if (c.stride == 1) {
+      taps_rows[i] = x + at;
+      continue;
+    }
+    float *row = cw_arena_new (&p.host, float, c.n);
+    for (size_t t = 0; t < c.n; t++)
+      row[t] = x[at + (long) t * c.stride];
+    taps_rows[i] = row;
+  }
+  plain->taps (plain, product, c.n, &taps, taps_rows, c.n, &(cw_taps_finish){ .phases = 1 });
+  for (size_t m = 0; m < c.m; m++)
+    for (size_t t = 0; t < c.n; t++) {
+      const long at = (long) (t * c.phases + m % c.phases) - (long) c.skip;
+      if (at >= 0 && at < (long) n_out)
+        expected[m / c.phases * ld_y + (size_t) at] = product[m * c.n + t] + (c.addend ? addend[m / c.phases * ld_y + (size_t) at] : 0.0f);
+    }
+  same (fetch (&p, there.y, c.m / c.phases * ld_y * sizeof *x), expected, c.m / c.phases * ld_y, c.phases > 1 ? "transposed conv" : "conv");
+  leave (&p);
+}
+
+static void
+test_convs (void)
+{
+  static const conv_case cases[] = {
+    { 1, 1, 1, 1, 1, 1, 1, 0, 0, false },  { 3, 2, 7, 70, 1, 1, 1, 0, 0, false }, { 9, 3, 3, 33, 2, 1, 1, 0, 0, true },
+    { 8, 2, 8, 5, 1, 4, 1, 0, 0, false },  { 10, 3, 2, 9, -1, 1, 5, 0, 5, false }, { 16, 2, 2, 65, -1, 1, 8, 4, 4, false },
+  };
+
+  for (size_t i = 0; i < N_OF (cases); i++)
+    test_conv (cases[i]);
+}
+
+static void
+test_elu (void)
+{
+  place        p = enter ();
+  const size_t c = 3, n = 130, ld = 131;
+  float       *x = numbers (&p.host, c * ld), *expected = cw_arena_new (&p.host, float, c *ld);
+  float       *there = cw_card_put (&p.there, x, c * ld, sizeof *x);
+
+  for (size_t i = 0; i < c * ld; i++)
+    x[i] *= 4.0f;
+  card->module->upload (card->gpu, CW_GPU_STEPS, there, x, c * ld * sizeof *x);
+  card->module->elu (card->gpu, CW_GPU_STEPS, there, (uint32_t) ld, there, (uint32_t) ld, (uint32_t) c, (uint32_t) n);
+  memcpy (expected, x, c * ld * sizeof *x);
+  plain->elu (plain, expected, ld, x, ld, c, n);
+  same (fetch (&p, there, c * ld * sizeof *x), expected, c * ld, "ELU");
+  leave (&p);
+}
+
+static void
+test_lstm (cw_dtype dtype, size_t c)
+{
+  enum { T = 3 };
+  place           p = enter ();
+  const cw_linear w = random_linear (&p, dtype, 4 * c, c);
+  float          *gates = numbers (&p.host, T * 4 * c), *hidden = numbers (&p.host, c), *cell = numbers (&p.host, c), *y = cw_arena_new (&p.host, float, T *c);
+  float          *there_hidden[2] = { cw_card_put (&p.there, hidden, c, sizeof *hidden), cw_card_new (&p.there, float, c) };
+  float          *there_y = cw_card_new (&p.there, float, T *c), *there_gates = cw_card_put (&p.there, gates, T * 4 * c, sizeof *gates);
+  cw_gpu_lstm     there = { .cell = cw_card_put (&p.there, cell, c, sizeof *cell), .w_hh = cw_card_put_linear (&p.there, &w), .c = (uint32_t) c };
+
+  for (size_t t = 0; t < T; t++) {
+    there.gates = there_gates + t * 4 * c;
+    there.hidden_in = there_hidden[t % 2];
+    there.hidden_out = there_hidden[1 - t % 2];
+    there.y = there_y + t * c;
+    card->module->lstm (card->gpu, CW_GPU_STEPS, &there);
+  }
+  plain->lstm (plain, y, gates, T, 1, c, &w, hidden, cell);
+  same (fetch (&p, there_y, T * c * sizeof *y), y, T * c, "the LSTM");
+  same (fetch (&p, there.cell, c * sizeof *cell), cell, c, "the LSTM's cells");
+  leave (&p);
+}
+
+static void
+test_books_and_turn (void)
+{
+  enum { BOOKS = 3, V = 5, C = 18, N = 35, LD = 37 };
+  place         p = enter ();
+  const float  *books[BOOKS], *there_books[BOOKS], *skip = numbers (&p.host, N * C);
+  int32_t      *codes = cw_arena_new (&p.host, int32_t, BOOKS *LD);
+  float        *expected = cw_arena_new (&p.host, float, C *LD), *turned = cw_arena_new (&p.host, float, N *C), *there_turned;
+  cw_gpu_books  there = { .n_books = BOOKS, .n = N, .c = C, .ld_y = LD, .ld_codes = LD };
+
+  for (size_t i = 0; i < BOOKS * LD; i++)
+    codes[i] = (int32_t) (i * 5 % V);
+  for (size_t k = 0; k < BOOKS; k++) {
+    books[k] = numbers (&p.host, V * C);
+    there_books[k] = cw_card_put (&p.there, books[k], V * C, sizeof (float));
+    for (size_t t = 0; t < N; t++)
+      for (size_t c = 0; c < C; c++)
+        expected[c * LD + t] += books[k][(size_t) codes[k * LD + t] * C + c];
+  }
+  there.books = cw_card_put (&p.there, there_books, BOOKS, sizeof *there_books);
+  there.codes = cw_card_put (&p.there, codes, BOOKS * LD, sizeof *codes);
+  there.y = cw_card_new (&p.there, float, C *LD);
+  there_turned = cw_card_new (&p.there, float, N *C);
+  card->module->zero (card->gpu, CW_GPU_STEPS, there.y, C * LD * sizeof (float));
+  card->module->books (card->gpu, CW_GPU_STEPS, &there);
+  same (fetch (&p, there.y, C * LD * sizeof (float)), expected, C * LD, "the sum of code vectors");
+  card->module->transpose (card->gpu, CW_GPU_STEPS, there_turned, C, there.y, LD, C, N, cw_card_put (&p.there, skip, N * C, sizeof *skip), C);
+  for (size_t t = 0; t < N; t++)
+    for (size_t c = 0; c < C; c++)
+      turned[t * C + c] = expected[c * LD + t] + skip[t * C + c];
+  same (fetch (&p, there_turned, N * C * sizeof (float)), turned, N * C, "the matrix turned around");
+  leave (&p);
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------------------------- */
+
+int
+main (int argc, char **argv)
+{
+  cw_error error = { 0 };
+
+  card = cw_card_open (argc > 1 ? argv[1] : "cuda-on-cpu", 0, &error);
+  plain = cw_backend_new ("cpu-scalar", 1, &error);
+  if (!card || !plain) {
+    fprintf (stderr, "%s\n", error.message);
+    return error.code == CW_ERROR_DEVICE ? 77 : 1;
+  }
+  test_linears ();
+  test_attentions ();
+  test_append (CW_F32);
+  test_append (CW_F16);
+  test_embed (CW_F32);
+  test_embed (CW_F16);
+  test_embed (CW_BF16);
+  test_samples ();
+  test_convs ();
+  test_elu ();
+  test_lstm (CW_F32, 5);
+  test_lstm (CW_F16, 34);
+  test_lstm (CW_BF16, 16);
+  test_books_and_turn ();
+  CHECK (cw_card_check (card, &error) == CW_OK, "%s", error.message);
+  CHECK (card->used == 0, "%zu bytes of the card are still taken", card->used);
+  cw_card_close (card);
+  cw_backend_free (plain);
+  return check_done ();
+}
