@@ -25,12 +25,13 @@ fail (GError **error, GIOErrorEnum code, const char *path, const char *reason)
   return FALSE;
 }
 
+/* At most @n_most samples. */
 static gboolean
-read_samples (CwAudio *audio, SNDFILE *file, const char *path, GError **error)
+read_samples (CwAudio *audio, SNDFILE *file, gsize n_most, const char *path, GError **error)
 {
   gsize room = 0;
 
-  for (;;) {
+  while (audio->n_samples < n_most) {
     sf_count_t n;
     float     *at;
 
@@ -46,7 +47,7 @@ read_samples (CwAudio *audio, SNDFILE *file, const char *path, GError **error)
       audio->samples = grown;
     }
     at = audio->samples + audio->n_samples * audio->n_channels;
-    n = sf_readf_float (file, at, BLOCK_SAMPLES);
+    n = sf_readf_float (file, at, (sf_count_t) MIN (BLOCK_SAMPLES, n_most - audio->n_samples));
     for (gsize i = 0; i < (gsize) MAX (n, 0) * audio->n_channels; i++)
       if (!isfinite (at[i])) {
         g_autofree char *reason = g_strdup_printf (_ ("sample %" G_GSIZE_FORMAT " is not a finite number."),
@@ -67,6 +68,12 @@ read_samples (CwAudio *audio, SNDFILE *file, const char *path, GError **error)
 
 CwAudio *
 cw_audio_read (const char *path, GError **error)
+{
+  return cw_audio_read_part (path, INFINITY, error);
+}
+
+CwAudio *
+cw_audio_read_part (const char *path, double max_s, GError **error)
 {
   g_autoptr (CwAudio) audio = g_new0 (CwAudio, 1);
   SF_INFO     info = { 0 };
@@ -98,7 +105,7 @@ cw_audio_read (const char *path, GError **error)
   if (audio->n_channels == 0 || audio->rate_hz == 0)
     good = fail (error, G_IO_ERROR_INVALID_DATA, path, _ ("its header names no channels or no sample rate."));
   else
-    good = read_samples (audio, file, path, error);
+    good = read_samples (audio, file, (gsize) MIN (ceil (max_s * audio->rate_hz), (double) (G_MAXSSIZE / 2)), path, error);
   if ((comment = sf_get_string (file, SF_STR_COMMENT)))
     audio->comment = g_strdup (comment);
   sf_close (file);

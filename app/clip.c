@@ -128,12 +128,9 @@ take_memory (CwClip *clip)
 static char *
 first_name (const CwRecipe *recipe)
 {
-  g_autofree char *valid = g_utf8_make_valid (recipe->prompt ? recipe->prompt : "", -1);
-  g_autofree char *prompt = NULL;
+  g_autofree char *title = cw_recipe_to_title (recipe);
+  g_autofree char *prompt = g_utf8_strlen (title, -1) > 120 ? g_utf8_substring (title, 0, 120) : g_strdup (title);
 
-  g_strdelimit (valid, "\t\r\n\v\f", ' ');
-  g_strstrip (valid);
-  prompt = g_utf8_strlen (valid, -1) > 120 ? g_utf8_substring (valid, 0, 120) : g_strdup (valid);
   if (recipe->take > 0) /* Translators: name of a clip that is not the first take: prompt, number */
     return g_strdup_printf (_ ("%s, take %u"), prompt, recipe->take + 1);
   return g_strdup (prompt);

@@ -119,18 +119,29 @@ shortened (const char *text, gsize n_bytes_max)
 }
 
 static void
+shorten (char **text, gsize n_bytes_max)
+{
+  char *old = *text;
+
+  *text = shortened (old, n_bytes_max);
+  g_free (old);
+}
+
+static void
 write_strings (SNDFILE *file, const CwRecipe *recipe)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_local ();
-  g_autofree char *date = g_date_time_format (now, "%Y-%m-%d"), *title = shortened (recipe->prompt, TITLE_MAX_BYTES);
+  g_autofree char *date = g_date_time_format (now, "%Y-%m-%d"), *whole = cw_recipe_to_title (recipe);
+  g_autofree char *title = shortened (whole, TITLE_MAX_BYTES);
   g_autofree char *comment = cw_recipe_to_json (recipe);
 
   if (strlen (comment) > COMMENT_MAX_BYTES) {
     g_autoptr (CwRecipe) brief = cw_recipe_copy (recipe);
-    char *prompt = shortened (brief->prompt, COMMENT_MAX_BYTES / 8);
+    const gsize          each = COMMENT_MAX_BYTES / 8 / (1 + brief->n_changes);
 
-    g_free (brief->prompt);
-    brief->prompt = prompt;
+    shorten (&brief->prompt, each);
+    for (guint i = 0; i < brief->n_changes; i++)
+      shorten ((char **) &brief->changes[i].prompt, each);
     g_free (comment);
     comment = cw_recipe_to_json (brief);
   }
@@ -142,32 +153,107 @@ write_strings (SNDFILE *file, const CwRecipe *recipe)
     sf_set_string (file, SF_STR_LICENSE, recipe->licence);
 }
 
-/* Writes through @descriptor; FALSE with errno, or with errno 0 and @error set. */
-static gboolean
-write_sound (int descriptor, const char *path, CwFormat format, const float *samples, gsize n_samples, guint n_channels,
-             guint rate_hz, const CwRecipe *recipe, GError **error)
-{
-  SF_INFO  info = { .samplerate = (int) rate_hz, .channels = (int) n_channels, .format = formats[format].sndfile };
-  SNDFILE *file = sf_open_fd (descriptor, SFM_WRITE, &info, SF_FALSE);
-  gboolean whole;
-  int      code;
+/* ---- a file that grows -------------------------------------------------------------------------------------------------- */
 
-  errno = 0;
-  if (!file) {
+struct _CwExport {
+  char    *path, *final, *beside; /* as given, behind links, where the bytes go until the end */
+  SNDFILE *file;
+  int      descriptor;
+};
+
+static void
+export_free (CwExport *export)
+{
+  if (export->file)
+    sf_close (export->file);
+  if (export->descriptor >= 0)
+    close (export->descriptor);
+  g_free (export->path);
+  g_free (export->final);
+  g_free (export->beside);
+  g_free (export);
+}
+
+void
+cw_export_abandon (CwExport *export)
+{
+  if (!export)
+    return;
+  if (export->descriptor >= 0)
+    g_unlink (export->beside);
+  export_free (export);
+}
+
+CwExport *
+cw_export_begin (const char *path, CwFormat format, gboolean long_file, guint n_channels, guint rate_hz, const CwRecipe *recipe,
+                 GError **error)
+{
+  SF_INFO   info = { .samplerate = (int) rate_hz, .channels = (int) n_channels, .format = formats[format].sndfile };
+  CwExport *export;
+  GStatBuf  old;
+
+  if (!cw_export_check_place (path, error))
+    return NULL;
+  export = g_new0 (CwExport, 1);
+  export->path = g_strdup (path);
+  export->final = final_path (path);
+  export->beside = g_strconcat (export->final, ".XXXXXX", NULL);
+  if ((export->descriptor = g_mkstemp_full (export->beside, O_RDWR | O_CLOEXEC, 0666)) < 0) {
+    fail_system (error, path, errno);
+    export_free (export);
+    return NULL;
+  }
+  if (g_stat (export->final, &old) == 0)
+    (void) !fchmod (export->descriptor, old.st_mode & 0777);
+  if (long_file && (info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_WAV)
+    info.format = SF_FORMAT_RF64 | (info.format & SF_FORMAT_SUBMASK);
+  if (!(export->file = sf_open_fd (export->descriptor, SFM_WRITE, &info, SF_FALSE))) {
     g_autofree char *shown = g_filename_display_name (path);
 
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("“%s” could not be written: %s"), shown, sf_strerror (NULL));
+    cw_export_abandon (export);
+    return NULL;
+  }
+  if (long_file)
+    sf_command (export->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
+  sf_command (export->file, SFC_SET_CLIPPING, NULL, format == CW_FORMAT_WAV_FLOAT ? SF_FALSE : SF_TRUE);
+  if (recipe)
+    write_strings (export->file, recipe);
+  return export;
+}
+
+gboolean
+cw_export_append (CwExport *export, const float *samples, gsize n_samples, GError **error)
+{
+  errno = 0;
+  if (sf_writef_float (export->file, samples, (sf_count_t) n_samples) != (sf_count_t) n_samples)
+    return fail_system (error, export->path, errno ? errno : EIO);
+  return TRUE;
+}
+
+gboolean
+cw_export_finish (CwExport *export, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (export->final);
+  gboolean         done = TRUE;
+  int              folder_descriptor;
+
+  errno = 0;
+  if (sf_close (g_steal_pointer (&export->file)) != 0)
+    done = fail_system (error, export->path, errno ? errno : EIO);
+  if (done && fsync (export->descriptor) != 0)
+    done = fail_system (error, export->path, errno);
+  if (done && g_rename (export->beside, export->final) != 0)
+    done = fail_system (error, export->path, errno);
+  if (!done) {
+    cw_export_abandon (export);
     return FALSE;
   }
-  sf_command (file, SFC_SET_CLIPPING, NULL, format == CW_FORMAT_WAV_FLOAT ? SF_FALSE : SF_TRUE);
-  if (recipe)
-    write_strings (file, recipe);
-  whole = sf_writef_float (file, samples, (sf_count_t) n_samples) == (sf_count_t) n_samples;
-  code = errno;
-  if (sf_close (file) != 0)
-    whole = FALSE;
-  if (!whole)
-    return fail_system (error, path, code ? code : errno ? errno : EIO);
+  if ((folder_descriptor = g_open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)) >= 0) {
+    fsync (folder_descriptor); /* so that the new name, too, survives a power cut */
+    close (folder_descriptor);
+  }
+  export_free (export);
   return TRUE;
 }
 
@@ -175,34 +261,15 @@ gboolean
 cw_export (const char *path, CwFormat format, const float *samples, gsize n_samples, guint n_channels, guint rate_hz,
            const CwRecipe *recipe, GError **error)
 {
-  g_autofree char *final = final_path (path), *beside = g_strconcat (final, ".XXXXXX", NULL);
-  g_autofree char *folder = g_path_get_dirname (final);
-  GStatBuf         old;
-  gboolean         done;
-  int              descriptor, folder_descriptor;
+  CwExport *export = cw_export_begin (path, format, FALSE, n_channels, rate_hz, recipe, error);
 
-  if (!cw_export_check_place (path, error))
+  if (!export)
     return FALSE;
-  if ((descriptor = g_mkstemp_full (beside, O_RDWR | O_CLOEXEC, 0666)) < 0)
-    return fail_system (error, path, errno);
-  if (g_stat (final, &old) == 0)
-    (void) !fchmod (descriptor, old.st_mode & 0777);
-  done = write_sound (descriptor, path, format, samples, n_samples, n_channels, rate_hz, recipe, error);
-  if (done && fsync (descriptor) != 0)
-    done = fail_system (error, path, errno);
-  if (close (descriptor) != 0 && done)
-    done = fail_system (error, path, errno);
-  if (done && g_rename (beside, final) != 0)
-    done = fail_system (error, path, errno);
-  if (!done) {
-    g_unlink (beside);
+  if (!cw_export_append (export, samples, n_samples, error)) {
+    cw_export_abandon (export);
     return FALSE;
   }
-  if ((folder_descriptor = g_open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)) >= 0) {
-    fsync (folder_descriptor); /* so that the new name, too, survives a power cut */
-    close (folder_descriptor);
-  }
-  return TRUE;
+  return cw_export_finish (export, error);
 }
 
 char *

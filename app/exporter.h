@@ -22,6 +22,15 @@ const char *cw_format_get_extension (CwFormat format); /* ".wav", ".flac" */
  * @recipe may be NULL. An existing file is replaced and keeps its permissions; a link keeps pointing to it. */
 gboolean    cw_export (const char *path, CwFormat format, const float *samples, gsize n_samples, guint n_channels,
                        guint rate_hz, const CwRecipe *recipe, GError **error);
+/* The same for sound that is still being made. @long_file: a WAV file that outgrows 4 GiB becomes RF64. */
+typedef struct _CwExport CwExport;
+CwExport   *cw_export_begin (const char *path, CwFormat format, gboolean long_file, guint n_channels, guint rate_hz,
+                             const CwRecipe *recipe, GError **error);
+gboolean    cw_export_append (CwExport *export, const float *samples, gsize n_samples, GError **error);
+/* Puts the file in its place, and frees @export, also when it fails. */
+gboolean    cw_export_finish (CwExport *export, GError **error);
+/* Takes back what was written, and frees @export. */
+void        cw_export_abandon (CwExport *export);
 /* Could a file be written at @path? To be asked before the work that fills it. A folder, a device, a pipe, a folder
  * that is missing or read-only: FALSE with the sentence. */
 gboolean    cw_export_check_place (const char *path, GError **error);

@@ -232,14 +232,20 @@ run_make (CwMaker *maker, Job *job)
   const cw_sink sink = { take_block, take_progress, &job->cancel, job };
   cw_error      problem = { 0 };
   cw_request    request;
+  CwRecipeSound sound = { 0 };
   int           expected = QUEUED;
 
   if (!atomic_compare_exchange_strong (&job->phase, &expected, RUNNING))
     return; /* withdrawn; the main thread has said so */
   on_main_thread (job, tell_started);
-  cw_recipe_to_request (job->recipe, &request);
+  if (!need_model (maker, job->folder, &job->error)) {
+    job->state = CW_CLIP_FAILED;
+    on_main_thread (job, tell_done);
+    return;
+  }
+  cw_recipe_to_request (job->recipe, cw_model_get_info (maker->model), &request);
   request.n_takes = job->clips->len;
-  if (!need_model (maker, job->folder, &job->error))
+  if (!cw_recipe_to_sound (job->recipe, cw_model_get_info (maker->model), &sound, &request, &job->error))
     job->state = CW_CLIP_FAILED;
   else if (cw_generate (maker->model, &request, &sink, NULL, &problem) == CW_OK)
     job->state = CW_CLIP_DONE;
@@ -249,6 +255,7 @@ run_make (CwMaker *maker, Job *job)
     job->state = CW_CLIP_FAILED;
     cw_take_error (&job->error, &problem);
   }
+  cw_recipe_sound_clear (&sound);
   on_main_thread (job, tell_done);
 }
 
@@ -385,7 +392,7 @@ cw_maker_make (CwMaker *maker, const CwModelFacts *facts, const CwRecipe *recipe
   Job       *job;
 
   g_return_val_if_fail (CW_IS_MAKER (maker) && maker->thread && facts && recipe, NULL);
-  cw_recipe_to_request (recipe, &request);
+  cw_recipe_to_request (recipe, &facts->info, &request);
   request.n_takes = n_takes;
   if (cw_request_check (&request, &facts->info, &problem) != CW_OK) {
     cw_take_error (error, &problem);

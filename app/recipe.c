@@ -4,6 +4,7 @@
  */
 #include "recipe.h"
 
+#include <glib/gi18n.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,11 @@ cw_recipe_copy (const CwRecipe *recipe)
   copy->model_name = g_strdup (recipe->model_name);
   copy->model_hash = g_strdup (recipe->model_hash);
   copy->licence = g_strdup (recipe->licence);
+  copy->continues = cw_source_ref (recipe->continues);
+  copy->melody = cw_source_ref (recipe->melody);
+  copy->changes = recipe->n_changes ? g_new (cw_prompt_change, recipe->n_changes) : NULL;
+  for (guint i = 0; i < recipe->n_changes; i++)
+    copy->changes[i] = (cw_prompt_change){ recipe->changes[i].from_s, g_strdup (recipe->changes[i].prompt) };
   return copy;
 }
 
@@ -36,12 +42,49 @@ cw_recipe_free (CwRecipe *recipe)
   g_free (recipe->model_name);
   g_free (recipe->model_hash);
   g_free (recipe->licence);
+  cw_source_unref (recipe->continues);
+  cw_source_unref (recipe->melody);
+  for (guint i = 0; i < recipe->n_changes; i++)
+    g_free ((char *) recipe->changes[i].prompt);
+  g_free (recipe->changes);
   g_free (recipe);
 }
 
 void
-cw_recipe_to_request (const CwRecipe *recipe, cw_request *request)
+cw_recipe_add_change (CwRecipe *recipe, double from_s, const char *prompt)
 {
+  guint at = recipe->n_changes;
+
+  recipe->changes = g_renew (cw_prompt_change, recipe->changes, recipe->n_changes + 1);
+  for (; at > 0 && recipe->changes[at - 1].from_s > from_s; at--)
+    recipe->changes[at] = recipe->changes[at - 1];
+  recipe->changes[at] = (cw_prompt_change){ from_s, g_strdup (prompt) };
+  recipe->n_changes++;
+}
+
+char *
+cw_recipe_to_title (const CwRecipe *recipe)
+{
+  g_autofree char *prompt = g_utf8_make_valid (recipe->prompt ? recipe->prompt : "", -1);
+
+  g_strdelimit (prompt, "\t\r\n\v\f", ' ');
+  g_strstrip (prompt);
+  if (*prompt)
+    return g_steal_pointer (&prompt);
+  if (recipe->continues) /* Translators: name of a clip that continues the sound file of that name */
+    return g_strdup_printf (_ ("%s continued"), recipe->continues->name);
+  if (recipe->melody) /* Translators: name of a clip that follows the melody of the sound file of that name */
+    return g_strdup_printf (_ ("after %s"), recipe->melody->name);
+  return g_steal_pointer (&prompt);
+}
+
+/* ---- the engine's request ------------------------------------------------------------------------------------------- */
+
+void
+cw_recipe_to_request (const CwRecipe *recipe, const cw_model_info *info, cw_request *request)
+{
+  static const float silence[2] = { 0.0f, 0.0f };
+
   *request = (cw_request){
     .prompt = recipe->prompt,
     .duration_s = recipe->duration_s,
@@ -52,7 +95,41 @@ cw_recipe_to_request (const CwRecipe *recipe, cw_request *request)
     .temperature = recipe->temperature,
     .top_k = recipe->top_k,
     .top_p = recipe->top_p,
+    .changes = recipe->changes,
+    .n_changes = recipe->n_changes,
+    .extend_stride_s = recipe->extend_stride_s,
+    .endless = recipe->endless,
   };
+  if (recipe->continues && recipe->continues->audio)
+    request->continue_sound = (cw_signal){ silence, 1, info->n_channels };
+  if (recipe->melody && recipe->melody->audio)
+    request->melody = (cw_signal){ silence, 1, 1 };
+}
+
+static gboolean
+convert (const CwSource *source, const cw_model_info *info, guint n_channels, CwAudio **audio, cw_signal *signal, GError **error)
+{
+  if (!source || !source->audio)
+    return TRUE;
+  if (!(*audio = cw_source_convert (source, info->rate_hz, n_channels, error)))
+    return FALSE;
+  *signal = (cw_signal){ (*audio)->samples, (*audio)->n_samples, n_channels };
+  return TRUE;
+}
+
+gboolean
+cw_recipe_to_sound (const CwRecipe *recipe, const cw_model_info *info, CwRecipeSound *sound, cw_request *request, GError **error)
+{
+  *sound = (CwRecipeSound){ 0 };
+  return convert (recipe->continues, info, info->n_channels, &sound->continues, &request->continue_sound, error) &&
+         convert (recipe->melody, info, 1, &sound->melody, &request->melody, error);
+}
+
+void
+cw_recipe_sound_clear (CwRecipeSound *sound)
+{
+  g_clear_pointer (&sound->continues, cw_audio_free);
+  g_clear_pointer (&sound->melody, cw_audio_free);
 }
 
 /* ---- JSON ---------------------------------------------------------------------------------------------------------- */
@@ -87,6 +164,24 @@ string_json (const char *text)
   return string ? string : json_null ();
 }
 
+/* Where the file lay is nobody's business who gets the clip. */
+static json_t *
+source_json (const CwSource *source)
+{
+  return json_pack ("{s:o, s:o}", "file", string_json (source->name), "sha256", string_json (source->hash));
+}
+
+static json_t *
+changes_json (const CwRecipe *recipe)
+{
+  json_t *list = json_array ();
+
+  for (guint i = 0; i < recipe->n_changes; i++)
+    json_array_append_new (list, json_pack ("{s:f, s:o}", "from_s", recipe->changes[i].from_s, "prompt",
+                                            string_json (recipe->changes[i].prompt)));
+  return list;
+}
+
 json_t *
 cw_recipe_to_json_object (const CwRecipe *recipe)
 {
@@ -99,7 +194,10 @@ cw_recipe_to_json_object (const CwRecipe *recipe)
   json_object_set_new (object, "model", string_json (recipe->model_name));
   json_object_set_new (object, "model_hash", string_json (recipe->model_hash));
   json_object_set_new (object, "model_licence", string_json (recipe->licence));
-  json_object_set_new (object, "duration_s", json_real (recipe->duration_s));
+  if (recipe->endless)
+    json_object_set_new (object, "endless", json_true ());
+  else
+    json_object_set_new (object, "duration_s", json_real (recipe->duration_s));
   json_object_set_new (object, "precision", json_string (cw_precision_name (recipe->precision)));
   json_object_set_new (object, "seed", seed_json (recipe->seed));
   json_object_set_new (object, "take", json_integer (recipe->take));
@@ -107,6 +205,14 @@ cw_recipe_to_json_object (const CwRecipe *recipe)
   json_object_set_new (object, "temperature", short_real (recipe->temperature));
   json_object_set_new (object, "top_k", json_integer (recipe->top_k));
   json_object_set_new (object, "top_p", short_real (recipe->top_p));
+  if (recipe->continues)
+    json_object_set_new (object, "continues", source_json (recipe->continues));
+  if (recipe->melody)
+    json_object_set_new (object, "melody", source_json (recipe->melody));
+  if (recipe->n_changes)
+    json_object_set_new (object, "later_prompts", changes_json (recipe));
+  if (recipe->extend_stride_s > 0.0)
+    json_object_set_new (object, "extend_stride_s", json_real (recipe->extend_stride_s));
   return object;
 }
 
@@ -134,6 +240,29 @@ number_of (const json_t *object, const char *key, double lowest, double highest)
   return CLAMP (json_number_value (json_object_get (object, key)), lowest, highest);
 }
 
+static CwSource *
+source_of (const json_t *object, const char *key)
+{
+  const json_t *source = json_object_get (object, key);
+  const char   *name = json_string_value (json_object_get (source, "file"));
+
+  return name ? cw_source_new_known (name, json_string_value (json_object_get (source, "sha256"))) : NULL;
+}
+
+static void
+read_changes (CwRecipe *recipe, const json_t *list)
+{
+  json_t *change;
+  size_t  i;
+
+  json_array_foreach (list, i, change) {
+    const char *prompt = json_string_value (json_object_get (change, "prompt"));
+
+    if (prompt && recipe->n_changes < CW_PROMPT_CHANGES_MAX)
+      cw_recipe_add_change (recipe, number_of (change, "from_s", 0.0, 1e6), prompt);
+  }
+}
+
 CwRecipe *
 cw_recipe_from_json (const char *text)
 {
@@ -157,6 +286,11 @@ cw_recipe_from_json (const char *text)
     recipe->top_p = (float) number_of (object, "top_p", 0.0, 1.0);
     recipe->seed = json_is_string (seed) ? g_ascii_strtoull (json_string_value (seed), NULL, 10)
                                          : (guint64) MAX (json_integer_value (seed), 0);
+    recipe->continues = source_of (object, "continues");
+    recipe->melody = source_of (object, "melody");
+    read_changes (recipe, json_object_get (object, "later_prompts"));
+    recipe->extend_stride_s = number_of (object, "extend_stride_s", 0.0, 1e6);
+    recipe->endless = json_is_true (json_object_get (object, "endless"));
     if (!recipe->prompt)
       recipe->prompt = g_strdup ("");
   }
@@ -169,8 +303,8 @@ cw_recipe_from_json (const char *text)
 char *
 cw_recipe_to_file_name (const CwRecipe *recipe)
 {
-  g_autofree char *valid = g_utf8_make_valid (recipe->prompt ? recipe->prompt : "", -1);
-  g_autofree char *normal = g_utf8_normalize (valid, -1, G_NORMALIZE_DEFAULT_COMPOSE);
+  g_autofree char *title = cw_recipe_to_title (recipe);
+  g_autofree char *normal = g_utf8_normalize (title, -1, G_NORMALIZE_DEFAULT_COMPOSE);
   GString         *name = g_string_new (NULL);
   gsize            word_end = 0; /* of the last whole word */
   gboolean         cut = FALSE;

@@ -2,16 +2,17 @@
  *
  * recipe.h: what was asked for, as it is kept with each clip and written into each exported file.
  *
- * A CwRecipe owns its strings. It is a value: copied when a clip is queued, never changed afterwards.
+ * A CwRecipe owns its strings and holds its sources. It is a value: copied when a clip is queued, never changed afterwards.
  */
 #pragma once
 
 #include <glib.h>
 
 #include "engine.h"
+#include "source.h"
 
 typedef struct {
-  char   *prompt;       /* UTF-8 */
+  char   *prompt;       /* UTF-8; may be blank beside a source */
   char   *model_folder; /* what cw_model_load takes */
   char   *model_name;   /* as the person sees it */
   char   *model_hash;   /* hex SHA-256, or NULL before the model was loaded */
@@ -21,6 +22,12 @@ typedef struct {
   guint   take;         /* number of this take */
   float   guidance, temperature, top_p;
   int     top_k;
+  CwSource *continues;  /* the clip begins with it and goes on; or NULL */
+  CwSource *melody;     /* it follows it; or NULL */
+  cw_prompt_change *changes; /* [n_changes] prompts that begin later; their strings are the recipe's */
+  guint   n_changes;
+  double  extend_stride_s; /* 0: the model's */
+  gboolean endless;
   cw_precision precision; /* the weights were used in; CW_PRECISION_AUTO before the model was loaded */
 } CwRecipe;
 
@@ -28,8 +35,21 @@ CwRecipe *cw_recipe_copy (const CwRecipe *recipe);
 void      cw_recipe_free (CwRecipe *recipe);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwRecipe, cw_recipe_free)
 
-/* The engine's request for it: borrows the recipe's strings. */
-void      cw_recipe_to_request (const CwRecipe *recipe, cw_request *request);
+/* What a person calls the clip until they call it otherwise: the prompt, or what it was made from; g_free. */
+char     *cw_recipe_to_title (const CwRecipe *recipe);
+/* Adds a prompt that begins at @from_s to those that are there, in order of time. */
+void      cw_recipe_add_change (CwRecipe *recipe, double from_s, const char *prompt);
+
+/* The engine's request for it, for a model of @info: borrows the recipe's strings. For each source with sound there stands one silent
+ * sample, so that the request can be checked; what is generated needs cw_recipe_to_sound. */
+void      cw_recipe_to_request (const CwRecipe *recipe, const cw_model_info *info, cw_request *request);
+/* The sources' sound as the model of @info takes it, and @request points to it. Takes a while. */
+typedef struct {
+  CwAudio *continues, *melody; /* owned */
+} CwRecipeSound;
+gboolean  cw_recipe_to_sound (const CwRecipe *recipe, const cw_model_info *info, CwRecipeSound *sound, cw_request *request,
+                              GError **error);
+void      cw_recipe_sound_clear (CwRecipeSound *sound);
 /* The same as an object of jansson's, a new reference. */
 struct json_t;
 struct json_t *cw_recipe_to_json_object (const CwRecipe *recipe);

@@ -33,6 +33,35 @@ test_json (void)
 }
 
 static void
+test_starts (void)
+{
+  g_autoptr (CwRecipe) recipe = g_new0 (CwRecipe, 1), copy = NULL, back = NULL;
+  g_autofree char     *text = NULL, *name = NULL;
+
+  recipe->continues = cw_source_new_known ("my song.wav", "ff");
+  recipe->melody = cw_source_new_known ("tune.mid.ogg", NULL);
+  cw_recipe_add_change (recipe, 12.5, "drums");
+  cw_recipe_add_change (recipe, 3.0, "bass");
+  recipe->extend_stride_s = 7.5;
+  recipe->endless = TRUE;
+  copy = cw_recipe_copy (recipe);
+  text = cw_recipe_to_json (copy);
+  back = cw_recipe_from_json (text);
+  g_assert_null (back->continues->path);
+  g_assert_cmpstr (back->continues->name, ==, "my song.wav");
+  g_assert_cmpstr (back->continues->hash, ==, "ff");
+  g_assert_cmpstr (back->melody->name, ==, "tune.mid.ogg");
+  g_assert_null (back->melody->hash);
+  g_assert_cmpuint (back->n_changes, ==, 2);
+  g_assert_cmpfloat (back->changes[0].from_s, ==, 3.0);
+  g_assert_cmpstr (back->changes[1].prompt, ==, "drums");
+  g_assert_cmpfloat (back->extend_stride_s, ==, 7.5);
+  g_assert_true (back->endless);
+  name = cw_recipe_to_file_name (recipe); /* without a prompt */
+  g_assert_cmpstr (name, ==, "my-song-wav-continued");
+}
+
+static void
 test_not_ours (void)
 {
   const char *const texts[] = { "", "hello", "{}", "[1]", "{\"program\":\"Other\"}", "{\"program\":1}", "{\"program\":\"Clipwright\"" };
@@ -91,6 +120,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/json", test_json);
+  g_test_add_func ("/recipe/starts", test_starts);
   g_test_add_func ("/recipe/not-ours", test_not_ours);
   g_test_add_func ("/recipe/wrong-types", test_wrong_types);
   g_test_add_func ("/recipe/file-names", test_file_names);

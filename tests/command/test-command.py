@@ -2,6 +2,7 @@
 """The command line with the starter model: what it writes, what it says, how it ends."""
 import hashlib
 import json
+import math
 import os
 import resource
 import shutil
@@ -41,6 +42,13 @@ def info_strings(path):
                 inner += 8 + n + n % 2
         at += 8 + size + size % 2
     return found
+
+
+def data(path):
+    """The samples of a WAV file."""
+    whole = open(path, "rb").read()
+    at = whole.index(b"data", 12)
+    return whole[at + 8:at + 8 + int.from_bytes(whole[at + 4:at + 8], "little")]
 
 
 class Command(unittest.TestCase):
@@ -155,6 +163,72 @@ class Command(unittest.TestCase):
         self.assertEqual(*clips)
         run("generate", "rain", "-p", "int9", code=2)
         self.assertEqual(len(os.listdir(os.path.join(self.folder, "cache/clipwright/weights"))), 1)
+
+    def sound(self, name, seconds, rate, channels, bits=16):
+        """A WAV file of a rising tone."""
+        import wave
+        n = int(seconds * rate)
+        frames = b"".join(int(9000 * math.sin(0.02 * i * (1 + i / n))).to_bytes(2, "little", signed=True) * channels for i in range(n))
+        with wave.open(name, "wb") as file:
+            file.setnchannels(channels)
+            file.setsampwidth(bits // 8)
+            file.setframerate(rate)
+            file.writeframes(frames)
+
+    def test_continue(self):
+        self.sound("mine.wav", 1.5, 44100, 2)
+        result = json.loads(run("generate", "rain", "-c", "mine.wav", "-d", "2.5", "-s", "1", "-o", "a.wav", "--json").stdout)
+        self.assertEqual(result["files"][0]["duration_s"], 2.5)
+        self.assertEqual(result["recipe"]["continues"], {"file": "mine.wav", "sha256": digest("mine.wav")})
+        self.assertEqual(json.loads(info_strings("a.wav")["ICMT"])["continues"]["file"], "mine.wav")
+        self.assertNotIn(self.folder.encode(), open("a.wav", "rb").read())  # where it lay stays here
+        # what it begins with is the sound as the codec makes it, whatever is made of it
+        run("generate", "police siren", "-c", "mine.wav", "-d", "2.5", "-s", "2", "-o", "b.wav", "-q")
+        a, b = (data(name)[:3 * 16000] for name in ("a.wav", "b.wav"))  # 24 bit, one second
+        self.assertEqual(a, b)
+        self.assertTrue(any(a))
+        # without a word, and without a length: eight seconds more than there are
+        result = json.loads(run("generate", "--continue", "mine.wav", "--json", "-o", "c.wav").stdout)
+        self.assertAlmostEqual(result["files"][0]["duration_s"], 9.5, delta=0.02)
+        self.assertIn("2.5", run("generate", "x", "-c", "a.wav", "-d", "2.5", code=2).stderr.decode())
+        self.assertIn("missing.wav", run("generate", "x", "-c", "missing.wav", code=1).stderr.decode())
+        open("broken.wav", "w").write("RIFF")
+        self.assertIn("broken.wav", run("generate", "x", "-c", "broken.wav", code=1).stderr.decode())
+        self.assertIn("melody", run("generate", "x", "--melody", "mine.wav", code=2).stderr.decode())
+
+    def test_longer_than_the_window(self):
+        for name, threads in (("a.wav", "1"), ("b.wav", "2")):
+            result = json.loads(run("generate", "rain", "-d", "6", "-s", "3", "--extend-stride", "2", "--threads", threads, "-o", name, "--json",
+                                    "--prompt-at", "3:police siren", "--prompt-at", "1.5:x: y").stdout)
+        self.assertEqual(digest("a.wav"), digest("b.wav"))
+        self.assertEqual(result["files"][0]["duration_s"], 6.0)
+        recipe = json.loads(info_strings("a.wav")["ICMT"])
+        self.assertEqual((recipe["later_prompts"], recipe["extend_stride_s"]),
+                         ([{"from_s": 1.5, "prompt": "x: y"}, {"from_s": 3.0, "prompt": "police siren"}], 2.0))
+        for arguments in (["-d", "601"], ["--extend-stride", "4"], ["--extend-stride", "-1"], ["--extend-stride", "nan"], ["--prompt-at", "x"],
+                          ["--prompt-at", "5"], ["--prompt-at", ":x"], ["--prompt-at", "1:"], ["--prompt-at", "-1:x"], ["--prompt-at", "nan:x"],
+                          ["-d", "3", "--prompt-at", "3:x"], ["--prompt-at", "1:x", "--prompt-at", "1:y"], ["--endless", "-n", "2"]):
+            self.assertTrue(run("generate", "x", *arguments, code=2).stderr, arguments)
+
+    def test_endless(self):
+        for name in ("e.wav", "e.flac"):
+            process = subprocess.Popen([PROGRAM, "generate", "rain", "-s", "1", "--endless", "-o", name, "--json"], stdout=subprocess.PIPE)
+            beside = []
+            for _ in range(600):
+                time.sleep(0.1)
+                beside = [n for n in os.listdir() if n.startswith(name + ".")]
+                if beside and os.path.getsize(beside[0]) > 40000:
+                    break
+            self.assertTrue(beside)  # it grows on the disk
+            process.send_signal(signal.SIGINT)
+            result = json.loads(process.communicate(timeout=120)[0])
+            self.assertEqual((process.returncode, result["stopped"], result["recipe"]["endless"]), (0, False, True))
+            self.assertGreater(result["files"][0]["duration_s"], 0.5)
+        self.assertEqual(sorted(os.listdir()), ["e.flac", "e.wav"])
+        self.assertEqual(json.loads(info_strings("e.wav")["ICMT"])["endless"], True)
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+        run("generate", "rain", "--endless", "-o", "full.wav", code=1, preexec_fn=limit)
+        self.assertEqual(sorted(os.listdir()), ["e.flac", "e.wav"])
 
     def test_doctor(self):
         report = json.loads(subprocess.run([PROGRAM, "doctor", "--json"], stdout=subprocess.PIPE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test-windows.c: MODEL …: clips longer than the window, continuation, prompts over time and endless clips, against what single windows
+ * test-windows.c: MODEL …, or --stream SECONDS MODEL: clips longer than the window, continuation, prompts over time and endless clips, against what single windows
  *     give when they are put together by hand.
  */
 #include <math.h>
@@ -456,6 +456,54 @@ test_endless (cw_model *model)
   clear (&endless);
 }
 
+/* Minutes of an endless clip need no more memory than its first seconds. */
+typedef struct {
+  size_t      n, first, most; /* samples; when memory is looked at first, and where it ends */
+  long        early, late;    /* resident pages */
+  atomic_bool cancel;
+} watch;
+
+static long
+resident_pages (void)
+{
+  FILE *file = fopen ("/proc/self/statm", "r");
+  long  size = 0, resident = 0;
+
+  if (!file || fscanf (file, "%ld %ld", &size, &resident) != 2)
+    resident = 0;
+  if (file)
+    fclose (file);
+  return resident;
+}
+
+static void
+watch_block (const cw_block *block, void *user)
+{
+  watch *w = user;
+
+  w->n += block->n_samples;
+  if (!w->early && w->n >= w->first)
+    w->early = resident_pages ();
+  w->late = resident_pages ();
+  if (w->n >= w->most)
+    atomic_store (&w->cancel, true);
+}
+
+static void
+test_memory (cw_model *model, size_t n_seconds)
+{
+  const size_t  rate = model->info.rate_hz;
+  watch         w = { .first = 10 * rate, .most = n_seconds * rate }; /* two windows of the test's models, or more */
+  const cw_sink sink = { watch_block, NULL, &w.cancel, &w };
+  cw_request    request = greedy (model, 1);
+  cw_error      error = { 0 };
+
+  request.endless = true;
+  CHECK (cw_generate (model, &request, &sink, NULL, &error) == CW_ERROR_CANCELLED, "%s", error.message);
+  CHECK (w.n >= w.most, "only %zu samples were made", w.n);
+  CHECK (w.early > 0 && w.late - w.early < 256, "memory grew from %ld to %ld pages", w.early, w.late);
+}
+
 static void
 test_model (const char *folder)
 {
@@ -478,6 +526,8 @@ test_model (const char *folder)
     test_endless (model);
     if (model->melody)
       test_melody (model);
+    else if (precisions[i] == CW_PRECISION_F32)
+      test_memory (model, 25);
     cw_model_free (model);
     cw_model_free (other);
     cw_engine_free (engine);
@@ -485,9 +535,28 @@ test_model (const char *folder)
   }
 }
 
+/* The long way: so many seconds of an endless clip. */
+static void
+test_stream (const char *folder, size_t n_seconds)
+{
+  cw_error   error = { 0 };
+  cw_engine *engine = cw_engine_new (NULL, &error);
+  cw_model  *model = engine ? cw_model_load (engine, folder, NULL, &error) : NULL;
+
+  CHECK (model, "%s", error.message);
+  if (model)
+    test_memory (model, n_seconds);
+  cw_model_free (model);
+  cw_engine_free (engine);
+}
+
 int
 main (int argc, char **argv)
 {
+  if (argc == 4 && strcmp (argv[1], "--stream") == 0) {
+    test_stream (argv[3], (size_t) atol (argv[2]));
+    return check_done ();
+  }
   test_plan ();
   for (int i = 1; i < argc; i++)
     test_model (argv[i]);
