@@ -91,10 +91,6 @@ thread_done (Fiber *fiber)
   block.done[fiber->warp] |= 1u << fiber->lane;
   block.n_alive--;
   statistics[COC_THREADS]++;
-  if (stack_overflowed (fiber)) {
-    report ("STACK", nullptr, "a thread needs more local memory than the shim's stack has");
-    launch_wrong ();
-  }
   if (block.n_alive && block.n_at_barrier == block.n_alive) {
     report ("BARRIER", nullptr, "threads ended while others wait at __syncthreads");
     pass_barrier ();

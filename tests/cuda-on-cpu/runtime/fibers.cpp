@@ -5,7 +5,11 @@
  */
 #include "runtime.h"
 
-#include <cstring>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <sys/mman.h>
+#include <unistd.h>
 #ifndef __x86_64__
 #include <ucontext.h>
 #endif
@@ -16,15 +20,20 @@ __thread Fiber *current;
 Fiber           fibers[max_threads];
 void          (*fiber_main) (void);
 
-/* An odd number of cache lines apart, so that the tops of the stacks do not all fall into one set of the cache. */
-constexpr size_t   stack_size = 32 * 1024 + 64 * 13;
-constexpr uint64_t canary = 0xC0DAC0DAC0DAC0DAull;
-static char       *stacks;
+constexpr size_t page = 4096, stack_size = 64 * 1024; /* the lowest page is a guard */
+static char     *stacks;
 
 static char *
 stack_of (const Fiber *fiber)
 {
   return stacks + stack_size * (size_t) (fiber - fibers);
+}
+
+/* Some cache lines below the end, so that the tops of the stacks do not all fall into one set of the cache. */
+static size_t
+stack_top (const Fiber *fiber)
+{
+  return stack_size - 64 * ((size_t) (fiber - fibers) * 13 % 61);
 }
 
 bool
@@ -39,12 +48,33 @@ in_any_stack (const void *address)
   return stacks && (size_t) ((const char *) address - stacks) < stack_size * max_threads;
 }
 
-bool
-stack_overflowed (const Fiber *fiber)
+/* The processor stopped in a kernel: say where, then let the program die of it as it would have. */
+static void
+on_fault (int signal, siginfo_t *info, void *)
 {
-  uint64_t word;
-  memcpy (&word, stack_of (fiber), sizeof word);
-  return word != canary;
+  if (launch) {
+    const bool is_stack = in_any_stack (info->si_addr);
+    fprintf (stderr, "cuda-on-cpu: %s: kernel %s, block %u,%u,%u thread %d: %s\n", is_stack ? "STACK" : "OUT-OF-BOUNDS", launch->name.c_str (),
+             block.index.x, block.index.y, block.index.z, current ? current->id : -1,
+             is_stack ? "a thread needs more than 60 KiB of local memory" : "an address that is not mapped");
+    if (getenv ("CW_CUDA_ON_CPU_STRICT"))
+      _exit (86);
+  }
+  ::signal (signal, SIG_DFL);
+  raise (signal);
+}
+
+static void
+catch_faults (void)
+{
+  static char      alternate[64 * 1024];
+  const stack_t    stack { alternate, 0, sizeof alternate };
+  struct sigaction action {}, old;
+  if (sigaction (SIGSEGV, nullptr, &old) || old.sa_handler != SIG_DFL || sigaltstack (&stack, nullptr))
+    return; /* somebody else's, a sanitizer's perhaps */
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  sigaction (SIGSEGV, &action, nullptr);
 }
 
 #ifdef __x86_64__
@@ -80,7 +110,7 @@ static void *scheduler;
 static void
 fiber_reset (Fiber *fiber)
 {
-  void **top = (void **) (stack_of (fiber) + stack_size);
+  void **top = (void **) (stack_of (fiber) + stack_top (fiber));
   *--top = nullptr; /* where a caller would be */
   *--top = (void *) fiber_main;
   for (int i = 0; i < 6; i++)
@@ -118,7 +148,7 @@ fiber_reset (Fiber *fiber)
   ucontext_t *context = &contexts[fiber - fibers];
   getcontext (context);
   context->uc_stack.ss_sp = stack_of (fiber);
-  context->uc_stack.ss_size = stack_size;
+  context->uc_stack.ss_size = stack_top (fiber);
   context->uc_link = nullptr;
   makecontext (context, fiber_main, 0);
 }
@@ -148,10 +178,8 @@ fiber_switch (Fiber *from, Fiber *to)
 void
 fibers_reset (void)
 {
-  for (Fiber &fiber : fibers) {
-    memcpy (stack_of (&fiber), &canary, sizeof canary);
+  for (Fiber &fiber : fibers)
     fiber_reset (&fiber);
-  }
 }
 
 void
@@ -160,6 +188,9 @@ fibers_start (void)
   if (stacks)
     return;
   stacks = (char *) reserve (stack_size * max_threads);
+  for (Fiber &fiber : fibers)
+    mprotect (stack_of (&fiber), page, PROT_NONE);
+  catch_faults ();
   fibers_reset ();
 }
 

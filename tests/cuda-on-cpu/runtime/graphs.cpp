@@ -100,6 +100,13 @@ close_capture (cudaGraph_t graph)
   return joined;
 }
 
+static void
+forget (cudaGraph_t graph)
+{
+  graphs.erase (std::find (graphs.begin (), graphs.end (), graph));
+  delete graph;
+}
+
 static cudaError_t
 replay (const std::vector<CUgraphNode_st> &nodes)
 {
@@ -179,11 +186,18 @@ cudaError_t
 cudaStreamEndCapture (cudaStream_t handle, cudaGraph_t *result)
 {
   *result = nullptr;
-  COC_ENTER ()
+  Call call;
   cudaStream_t stream = stream_find (handle);
+  cudaGraph_t graph = stream ? stream->capture : nullptr;
+  if (call.error) {
+    if (graph && is_sticky (call.error)) { /* the context is gone, and the capture with it */
+      close_capture (graph);
+      forget (graph);
+    }
+    return fail (call.error);
+  }
   if (!stream)
     return fail (cudaErrorInvalidResourceHandle);
-  cudaGraph_t graph = stream->capture;
   if (!graph)
     return fail (cudaErrorInvalidValue);
   if (graph->origin != stream)
@@ -195,8 +209,7 @@ cudaStreamEndCapture (cudaStream_t handle, cudaGraph_t *result)
     report ("CAPTURE", nullptr, "a stream that joined the capture has work that the capturing stream does not wait for");
   if (!joined || graph->invalid) {
     const cudaError_t error = graph->invalid ? cudaErrorStreamCaptureInvalidated : cudaErrorStreamCaptureUnjoined;
-    graphs.erase (std::find (graphs.begin (), graphs.end (), graph));
-    delete graph;
+    forget (graph);
     return fail (error);
   }
   *result = graph;
@@ -220,7 +233,7 @@ cudaError_t
 cudaGraphGetNodes (cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *n_nodes)
 {
   COC_ENTER ()
-  if (!graph_exists (graph))
+  if (!graph_exists (graph) || graph->open)
     return fail (cudaErrorInvalidValue);
   if (nodes)
     for (size_t i = 0; i < std::min (*n_nodes, graph->nodes.size ()); i++)
@@ -274,8 +287,7 @@ cudaGraphDestroy (cudaGraph_t graph)
   coc::Call call { coc::release_call };
   if (!graph_exists (graph) || graph->open)
     return fail (cudaErrorInvalidValue);
-  graphs.erase (std::find (graphs.begin (), graphs.end (), graph));
-  delete graph;
+  forget (graph);
   return fail (call.error);
 }
 

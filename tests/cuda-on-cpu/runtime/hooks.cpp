@@ -74,15 +74,33 @@ __ubsan_handle_type_mismatch_v1 (void *data, uintptr_t address)
   launch_wrong ();
 }
 
-#define COC_UBSAN(handler, kind, sentence)                                                                                     \
-  COC_HIDDEN void __ubsan_handle_##handler (void *data, uintptr_t, uintptr_t)                                                  \
-  {                                                                                                                            \
-    const Place *place = (const Place *) data;                                                                                 \
-    report (kind, COC_CALLER, sentence " at %s:%u", base_name (place->file), place->line);                                     \
-  }
-COC_UBSAN (out_of_bounds, "ARRAY-INDEX", "an index outside of its array")
-COC_UBSAN (shift_out_of_bounds, "SHIFT", "a shift by more bits than the type has, or of a negative number")
-COC_UBSAN (divrem_overflow, "DIVIDE", "an integer division by zero")
+static void
+report_at (const char *kind, void *pc, const void *data, const char *sentence)
+{
+  const Place *place = (const Place *) data;
+  report (kind, pc, "%s, at %s:%u", sentence, base_name (place->file), place->line);
+}
+
+COC_HIDDEN void
+__ubsan_handle_out_of_bounds (void *data, uintptr_t)
+{
+  report_at ("ARRAY-INDEX", COC_CALLER, data, "an index outside of its array");
+}
+
+COC_HIDDEN void
+__ubsan_handle_shift_out_of_bounds (void *data, uintptr_t, uintptr_t)
+{
+  report_at ("SHIFT", COC_CALLER, data, "a shift by more bits than the type has, or of a negative number");
+}
+
+/* A GPU gives some number and goes on; this processor would trap. */
+COC_HIDDEN void
+__ubsan_handle_divrem_overflow (void *data, uintptr_t, uintptr_t)
+{
+  report_at ("DIVIDE", COC_CALLER, data, "an integer division by zero");
+  if (current)
+    launch_wrong ();
+}
 
 COC_HIDDEN void
 __sanitizer_cov_trace_pc (void)

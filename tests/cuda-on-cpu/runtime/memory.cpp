@@ -261,7 +261,8 @@ cudaError_t
 cudaFree (void *pointer)
 {
   coc::Call call { coc::release_call };
-  COC_NOT_IN_CAPTURE ("cudaFree")
+  if (!call.error)
+    COC_NOT_IN_CAPTURE ("cudaFree")
   if (!pointer)
     return fail (call.error);
   drain_all ();
@@ -310,7 +311,8 @@ cudaError_t
 cudaFreeHost (void *pointer)
 {
   coc::Call call { coc::release_call };
-  COC_NOT_IN_CAPTURE ("cudaFreeHost")
+  if (!call.error)
+    COC_NOT_IN_CAPTURE ("cudaFreeHost")
   if (!pointer)
     return fail (call.error);
   drain_all ();
@@ -340,7 +342,9 @@ cudaHostUnregister (void *pointer)
 {
   coc::Call call { coc::release_call };
   drain_all ();
-  return fail (registered.erase ((char *) pointer) ? cudaSuccess : cudaErrorHostMemoryNotRegistered);
+  if (!registered.erase ((char *) pointer))
+    return fail (cudaErrorHostMemoryNotRegistered);
+  return fail (call.error);
 }
 
 cudaError_t

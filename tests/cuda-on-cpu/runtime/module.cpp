@@ -77,7 +77,10 @@ read_symbols (Module *module, const char *file, uintptr_t base)
         continue;
       const bool is_constant = symbol.st_shndx < header->e_shnum
                                && !strcmp (section_names + sections[symbol.st_shndx].sh_name, "coc_constant");
-      Storage storage = is_constant ? Storage::constant : !strncmp (name, "_ZZ", 3) ? Storage::shared : Storage::global;
+      Storage storage = is_constant                  ? Storage::constant
+                        : !strncmp (name, "_ZZ", 3)  ? Storage::shared
+                        : !strncmp (name, "_ZGV", 4) ? Storage::compilers /* g++ guards a static array of __half, though it does nothing */
+                                                     : Storage::global;
       module->variables.push_back ({ start, start + symbol.st_size, storage, name });
     }
   }

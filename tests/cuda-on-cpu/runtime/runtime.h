@@ -39,7 +39,7 @@ void report (const char *kind, void *pc, const char *format, ...) __attribute__ 
 std::string source_line (void *pc);
 
 /* ---- module.cpp */
-enum class Storage { none, shared, global, constant };
+enum class Storage { none, shared, global, constant, compilers };
 struct Variable {
   uintptr_t   start, end;
   Storage     storage;
@@ -90,7 +90,6 @@ void fiber_leave (Fiber *fiber);
 void fiber_switch (Fiber *from, Fiber *to);
 bool in_stack_of (const Fiber *fiber, const void *address, size_t size);
 bool in_any_stack (const void *address);
-bool stack_overflowed (const Fiber *fiber);
 
 /* ---- launch.cpp */
 struct Launch {

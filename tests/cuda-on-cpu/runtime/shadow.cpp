@@ -285,7 +285,7 @@ access_variable (char *address, size_t size, Access access, void *pc)
   } else if (variable.storage == Storage::global) {
     if (checked)
       check_races (m->races, offset, size, true, access, pc);
-  } else {
+  } else if (variable.storage == Storage::shared) {
     access_shared (m->written.data (), m->races, offset, size, access, pc);
   }
 }
