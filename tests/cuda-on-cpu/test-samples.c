@@ -90,11 +90,13 @@ test_norm (int n_rows, int n)
   for (int i = 0; i < n; i++)
     g[i] = draw_short (&f16, &bits[i]);
   for (int r = 0; r < n_rows; r++) {
-    double squares = 0;
+    double mean = 0, squares = 0;
     for (int i = 0; i < n; i++)
-      squares += (double) x[r * n + i] * x[r * n + i];
+      mean += (double) x[r * n + i] / n;
     for (int i = 0; i < n; i++)
-      wanted[r * n + i] = (float) (x[r * n + i] / sqrt (squares / n + 1e-5) * g[i]);
+      squares += (x[r * n + i] - mean) * (x[r * n + i] - mean);
+    for (int i = 0; i < n; i++)
+      wanted[r * n + i] = (float) ((x[r * n + i] - mean) / sqrt (squares / n + 1e-5) * g[i]);
   }
   const size_t size = (size_t) (n_rows * n) * sizeof *x;
   void *y = upload (NULL, size), *d_x = upload (x, size), *d_g = upload (bits, (size_t) n * sizeof *bits);

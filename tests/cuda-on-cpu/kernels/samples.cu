@@ -47,12 +47,15 @@ norm (float *y, const float *x, const __nv_bfloat16 *g, int n, float epsilon)
 {
   x += (size_t) blockIdx.x * n;
   y += (size_t) blockIdx.x * n;
-  float squares = 0;
+  float sum = 0, squares = 0;
   for (int i = threadIdx.x; i < n; i += 128)
-    squares += x[i] * x[i];
+    sum += x[i];
+  const float mean = block_sum<4> (sum) / n;
+  for (int i = threadIdx.x; i < n; i += 128)
+    squares += (x[i] - mean) * (x[i] - mean);
   const float scale = 1.0f / sqrtf (block_sum<4> (squares) / n + epsilon);
   for (int i = threadIdx.x; i < n; i += 128)
-    y[i] = x[i] * scale * __bfloat162float (g[i]);
+    y[i] = (x[i] - mean) * scale * __bfloat162float (g[i]);
 }
 
 cudaError_t

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-/* y [n_rows, n] = x / rms (x) * g; f32, g bf16 */
+/* y [n_rows, n] = (x - mean) / deviation * g; f32, g bf16 */
 cudaError_t sample_norm (float *y, const float *x, const uint16_t *g, int n_rows, int n, float epsilon, cudaStream_t stream);
 /* y [n_columns, n_out] = x [n_columns, n_in] times f16 weights w [n_out, n_in]; n_columns 1 or 2; n_in a multiple of 8 */
 cudaError_t sample_gemv (float *y, const uint16_t *w, const float *x, int n_columns, int n_out, int n_in, cudaStream_t stream);
