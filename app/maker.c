@@ -134,8 +134,9 @@ say_engine (CwMaker *maker, const char *failure)
 static gboolean
 need_model (CwMaker *maker, const char *folder, GError **error)
 {
-  g_autofree char       *cache = cw_models_get_cache_folder ();
-  const cw_model_options options = { maker->precision, cache };
+  g_autofree char       *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder ();
+  const cw_model_options options = { .precision = maker->precision, .cache_folder = cache, .models_folder = models,
+                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
   cw_error               problem = { 0 };
 
   if (maker->model && strcmp (maker->model_folder, folder) == 0)

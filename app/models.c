@@ -35,10 +35,11 @@ has_file (const char *folder, const char *name)
   return g_file_test (path, G_FILE_TEST_IS_REGULAR);
 }
 
+/* Of transformers', or of AudioCraft's. */
 gboolean
 cw_models_is_model (const char *folder)
 {
-  return has_file (folder, "config.json") || (has_file (folder, "state_dict.bin") && has_file (folder, "compression_state_dict.bin"));
+  return has_file (folder, "config.json") || has_file (folder, "compression_state_dict.bin");
 }
 
 /* The first bytes of a file of @folder, NULL when there is none or it is no text. */
@@ -184,7 +185,7 @@ fail_unknown (GError **error, const char *which, GPtrArray *places)
                  _ ("The starter model is not installed; name another with --model, or put one into %s."), folder);
   else
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
-                 _ ("There is no model “%s”. There are: %s. A folder with a config.json is taken, too."), shown,
+                 _ ("There is no model “%s”. There are: %s. A folder with a config.json or a state_dict.bin is taken, too."), shown,
                  names->len ? names->str : _ ("none"));
 }
 

@@ -76,9 +76,10 @@ cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code)
 gboolean
 cw_command_load (CwLoaded *loaded, const char *which, const char *precision, guint n_threads, CwExit *code, GError **error)
 {
-  g_autofree char  *cache = cw_models_get_cache_folder ();
+  g_autofree char  *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder ();
   cw_engine_options engine_options = { .n_threads = n_threads };
-  cw_model_options  options = { CW_PRECISION_AUTO, cache };
+  cw_model_options  options = { .precision = CW_PRECISION_AUTO, .cache_folder = cache, .models_folder = models,
+                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
   cw_error          problem = { 0 };
   gint64            began;
 

@@ -8,6 +8,7 @@
 #include "checkpoint/prepared.h"
 #include "engine.h"
 #include "models/encodec.h"
+#include "models/magnet.h"
 #include "models/melody.h"
 #include "models/musicgen.h"
 #include "models/t5.h"
@@ -27,8 +28,10 @@ struct cw_model {
   cw_musicgen  *musicgen;
   cw_melody    *melody;    /* MusicGen Melody: what stands in front of the codes; else NULL */
   cw_encodec   *codec;
+  cw_magnet_config magnet; /* span_len 0: musicgen is no MAGNeT */
   cw_model_info info;
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */
+  double        stride;        /* how far the window moves on by default, as a part of it; 0: it cannot extend */
 };
 
 /* Channels of sound that one run of the codec makes: 2 only for the 48 kHz codec. */

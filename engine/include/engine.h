@@ -92,6 +92,9 @@ bool        cw_precision_from_name (const char *name, cw_precision *precision);
 typedef struct {
   cw_precision precision;
   const char  *cache_folder; /* where converted weights are kept for the next start, made when missing; NULL: nowhere */
+  /* For AudioCraft's files, which name their text encoder (and perhaps their codec) and do not hold it: */
+  const char  *models_folder; /* where it is looked for, too, after the model's own folder and the one around it; NULL: not */
+  const char  *text_encoder;  /* the folder itself; NULL: looked for by its name */
 } cw_model_options;
 
 typedef struct {
@@ -120,9 +123,13 @@ typedef struct {
   int         top_k;
 } cw_model_info;
 
-/* Loads a Hugging Face folder: MusicGen or MusicGen Melody (config.json, preprocessor_config.json, generation_config.json, tokenizer.json, model.safetensors or
- * its shards) or EnCodec (config.json, model.safetensors). Weights are mapped, and stay mapped until cw_model_free;
- * every shape, type and value is checked against what the configuration says. The model keeps @engine: free it first.
+/* Loads a model from its folder, in either format:
+ *   Hugging Face: MusicGen and MusicGen Melody (config.json, generation_config.json, tokenizer.json, model.safetensors or its shards),
+ *     EnCodec (config.json, model.safetensors);
+ *   AudioCraft: MusicGen, AudioGen, MAGNeT (state_dict.bin, compression_state_dict.bin; the text encoder's folder beside it, named as in
+ *     the checkpoint: t5-base), EnCodec (compression_state_dict.bin alone).
+ * Weights are mapped, and stay mapped until cw_model_free; every shape, type and value is checked against what the configuration says.
+ * The model keeps @engine: free it first.
  * @options NULL: exact, nothing kept. */
 cw_model            *cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options,
                                     cw_error *error);

@@ -20,35 +20,9 @@
 
 #include "base/error.h"
 #include "models/layers.h"
+#include "models/musicgen-weights.h"
 
 #define PREFILL 64 /* columns of all rows that are fed together: as many as a quantised layer takes at a time */
-
-typedef struct {
-  cw_norm   self_norm, cross_norm, ffn_norm;
-  cw_linear q, k, v, o;
-  cw_linear cross_q, cross_k, cross_v, cross_o;
-  cw_linear fc1, fc2;
-} layer;
-
-struct cw_musicgen {
-  cw_backend        *be;
-  cw_musicgen_config config;
-  cw_arena           arena;
-  cw_tensor         *embeddings; /* K of [V + 1, width] */
-  cw_tensor          positions;  /* [n_positions, width] */
-  layer             *layers;
-  cw_norm            norm;
-  cw_linear         *heads;    /* K of [V, width] */
-  const cw_linear  **head_list; /* K: pointers to them */
-  cw_dtype           cache;    /* of keys and values: CW_F32 or CW_F16 */
-  bool               projects; /* text and decoder differ in width */
-  cw_linear          projection;
-};
-
-typedef struct {
-  size_t n;              /* tokens; 0 until set */
-  float *k, *v;          /* [n_layers, n, width] */
-} text_cache;
 
 struct cw_musicgen_run {
   cw_musicgen *model;
@@ -58,7 +32,7 @@ struct cw_musicgen_run {
   float       *later_positions; /* [max_steps - n_positions, width]: what the model's table lacks; or NULL */
   char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] of the model's cache type: a head reads one run of memory */
   float       *fresh_keys, *fresh_values; /* [n_rows, batch, width]: of these columns, before they go there */
-  text_cache  *texts;         /* [n_texts] */
+  cw_text_cache *texts;          /* [n_texts] */
   size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
   float       *x, *normed, *q, *mixed, *inner; /* [n_rows, batch, …] */
   cw_context  *contexts;      /* [n_rows, batch] */
@@ -100,6 +74,7 @@ cw_musicgen_config_read (cw_musicgen_config *config, const cw_json_scope *scope,
     .ffn = (size_t) ffn,
     .n_layers = (size_t) n_layers,
     .text_width = text_width,
+    .projects = text_width != (size_t) width,
     .n_positions = (size_t) n_positions,
     .n_channels = (size_t) n_channels,
   };
@@ -126,7 +101,7 @@ fetch_norm (cw_fetch *fetch, cw_norm *norm, size_t c, unsigned i, const char *wh
 }
 
 static void
-fetch_layer (cw_fetch *fetch, layer *l, const cw_musicgen_config *config, unsigned i)
+fetch_layer (cw_fetch *fetch, cw_musicgen_layer *l, const cw_musicgen_config *config, unsigned i)
 {
   const size_t c = config->width;
 
@@ -166,13 +141,19 @@ fetch_heads (cw_fetch *fetch, cw_musicgen *model)
   fetch->source.storage = layers;
 }
 
-/* Positions @first … @first + @n - 1: [cos | sin] halves, as transformers computes them, in single precision. */
+/* Positions @first … @first + @n - 1: [cos | sin] halves, as transformers computes them, in single precision; or exactly. */
 static void
-compute_positions (float *table, size_t first, size_t n, size_t c)
+compute_positions (float *table, size_t first, size_t n, size_t c, bool exact)
 {
   const size_t half = c / 2;
 
-  for (size_t i = 0; i < half; i++) {
+  for (size_t i = 0; i < half && exact; i++)
+    for (size_t p = 0; p < n; p++) {
+      const double phase = (double) (first + p) / pow (10000.0, (double) i / (double) (half > 1 ? half - 1 : 1));
+      table[p * c + i] = (float) cos (phase);
+      table[p * c + half + i] = (float) sin (phase);
+    }
+  for (size_t i = 0; i < half && !exact; i++) {
     const float frequency = expf ((float) i * -(logf (10000.0f) / (float) (half > 1 ? half - 1 : 1)));
     for (size_t p = 0; p < n; p++) {
       table[p * c + i] = cosf ((float) (first + p) * frequency);
@@ -198,7 +179,7 @@ fetch_positions (cw_fetch *fetch, cw_musicgen *model)
     cw_arena_ok (&model->arena, "the table of positions", fetch->error);
     return;
   }
-  compute_positions (table, 0, n, c);
+  compute_positions (table, 0, n, c, model->config.exact_positions);
   model->positions = (cw_tensor){ CW_F32, 2, { n, c }, table };
 }
 
@@ -215,7 +196,7 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
   model->be = be;
   model->config = *config;
   model->cache = source->storage == CW_STORE_AS_IS ? CW_F32 : CW_F16;
-  model->layers = cw_arena_new (&model->arena, layer, config->n_layers);
+  model->layers = cw_arena_new (&model->arena, cw_musicgen_layer, config->n_layers);
   model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
   model->heads = cw_arena_new (&model->arena, cw_linear, k);
   model->head_list = cw_arena_new (&model->arena, const cw_linear *, k);
@@ -232,8 +213,7 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
   model->norm.eps = 1e-5f;
   if (!fetch.failed)
     fetch_positions (&fetch, model);
-  if (config->text_width != c) {
-    model->projects = true;
+  if (config->projects) {
     cw_fetch_linear (&fetch, &model->projection, c, config->text_width, "enc_to_dec_proj.weight");
     cw_fetch_vector (&fetch, &model->projection.bias, c, "enc_to_dec_proj.bias");
   }
@@ -265,7 +245,7 @@ cw_musicgen_step_bytes (const cw_musicgen *model)
   size_t n = 0;
 
   for (size_t i = 0; i < model->config.n_layers; i++) {
-    const layer     *l = &model->layers[i];
+    const cw_musicgen_layer *l = &model->layers[i];
     const cw_linear *read[] = { &l->q, &l->k, &l->v, &l->o, &l->fc1, &l->fc2, &l->cross_q, &l->cross_o };
 
     for (size_t j = 0; j < (model->config.prefixed ? 6 : 8); j++)
@@ -304,7 +284,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   run->values = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
   run->fresh_keys = cw_arena_new (&run->arena, float, n_items * c);
   run->fresh_values = cw_arena_new (&run->arena, float, n_items * c);
-  run->texts = cw_arena_new (&run->arena, text_cache, n_texts);
+  run->texts = cw_arena_new (&run->arena, cw_text_cache, n_texts);
   run->text_of = cw_arena_new (&run->arena, size_t, n_rows);
   run->x = cw_arena_new (&run->arena, float, n_items * c);
   run->normed = cw_arena_new (&run->arena, float, n_items * c);
@@ -320,7 +300,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
     return NULL;
   }
   if (n_later)
-    compute_positions (run->later_positions, config->n_positions, n_later, c);
+    compute_positions (run->later_positions, config->n_positions, n_later, c, config->exact_positions);
   return run;
 }
 
@@ -338,39 +318,50 @@ cw_musicgen_project_text (cw_musicgen *model, const float *hidden, size_t n, flo
 {
   const size_t c = model->config.width, text_width = model->config.text_width;
 
-  if (model->projects)
+  if (model->config.projects)
     model->be->linear (model->be, y, c, hidden, text_width, n, &model->projection, CW_ACTIVATION_NONE, NULL, NULL);
   else
     memcpy (y, hidden, n * c * sizeof *y);
 }
 
 cw_status
-cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
-                          cw_error *error)
+cw_musicgen_cache_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *arena, const float *states, size_t n, cw_error *error)
 {
-  cw_musicgen *model = run->model;
   cw_backend  *be = model->be;
   const size_t c = model->config.width;
-  text_cache  *cache = &run->texts[text];
-  cw_arena     scratch = { 0 };
-  float       *states = projected ? projected : cw_arena_new (&scratch, float, n * c);
 
-  cache->k = cw_arena_new (&run->arena, float, model->config.n_layers * n * c);
-  cache->v = cw_arena_new (&run->arena, float, model->config.n_layers * n * c);
-  if (!cw_arena_ok (&scratch, "the text", error) || !cw_arena_ok (&run->arena, "the text's keys and values", error) ||
-      !cw_backend_reserve (be, n, error)) {
-    cw_arena_free (&scratch);
+  cache->k = cw_arena_new (arena, float, model->config.n_layers * n * c);
+  cache->v = cw_arena_new (arena, float, model->config.n_layers * n * c);
+  if (!cw_arena_ok (arena, "the text's keys and values", error) || !cw_backend_reserve (be, n, error))
     return CW_ERROR_MEMORY;
-  }
-
-  cw_musicgen_project_text (model, hidden, n, states);
   for (size_t i = 0; i < model->config.n_layers; i++) {
     be->linear (be, cache->k + i * n * c, c, states, c, n, &model->layers[i].cross_k, CW_ACTIVATION_NONE, NULL, NULL);
     be->linear (be, cache->v + i * n * c, c, states, c, n, &model->layers[i].cross_v, CW_ACTIVATION_NONE, NULL, NULL);
   }
   cache->n = n;
-  cw_arena_free (&scratch);
   return CW_OK;
+}
+
+cw_status
+cw_musicgen_run_set_states (cw_musicgen_run *run, size_t text, const float *states, size_t n, cw_error *error)
+{
+  return cw_musicgen_cache_text (run->model, &run->texts[text], &run->arena, states, n, error);
+}
+
+cw_status
+cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
+                          cw_error *error)
+{
+  cw_arena  scratch = { 0 };
+  float    *states = projected ? projected : cw_arena_new (&scratch, float, n * run->model->config.width);
+  cw_status status = CW_ERROR_MEMORY;
+
+  if (cw_arena_ok (&scratch, "the text", error)) {
+    cw_musicgen_project_text (run->model, hidden, n, states);
+    status = cw_musicgen_run_set_states (run, text, states, n, error);
+  }
+  cw_arena_free (&scratch);
+  return status;
 }
 
 void
@@ -456,7 +447,7 @@ remember (cw_musicgen_run *run, const float *fresh, char *cache, size_t n)
 }
 
 static void
-self_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
+self_attention (cw_musicgen_run *run, const cw_musicgen_layer *l, size_t index, size_t n)
 {
   const size_t c = run->model->config.width, n_items = run->n_rows * n, d = c / run->model->config.heads;
   const size_t row_bytes = run->max_steps * c * cw_dtype_size (run->model->cache);
@@ -475,7 +466,7 @@ self_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
 }
 
 static void
-cross_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
+cross_attention (cw_musicgen_run *run, const cw_musicgen_layer *l, size_t index, size_t n)
 {
   const size_t c = run->model->config.width;
   cw_backend  *be = run->model->be;
@@ -490,7 +481,7 @@ cross_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
   be->layer_norm (be, run->normed, run->x, n_items, c, &l->cross_norm);
   be->linear (be, run->q, c, run->normed, c, n_items, &l->cross_q, CW_ACTIVATION_NONE, NULL, NULL);
   for (size_t item = 0; item < n_items; item++) {
-    const text_cache *text = &run->texts[run->text_of[item / n] - 1];
+    const cw_text_cache *text = &run->texts[run->text_of[item / n] - 1];
     const size_t      at = index * text->n * c;
     run->contexts[item] = (cw_context){ text->k + at, text->v + at, NULL, text->n };
   }
@@ -499,7 +490,7 @@ cross_attention (cw_musicgen_run *run, const layer *l, size_t index, size_t n)
 }
 
 static void
-feed_forward (cw_musicgen_run *run, const layer *l, size_t n)
+feed_forward (cw_musicgen_run *run, const cw_musicgen_layer *l, size_t n)
 {
   const size_t c = run->model->config.width, ffn = run->model->config.ffn, n_items = run->n_rows * n;
   cw_backend  *be = run->model->be;
@@ -512,7 +503,7 @@ feed_forward (cw_musicgen_run *run, const layer *l, size_t n)
 static void
 run_layer (cw_musicgen_run *run, size_t index, size_t n)
 {
-  const layer *l = &run->model->layers[index];
+  const cw_musicgen_layer *l = &run->model->layers[index];
 
   self_attention (run, l, index, n);
   cross_attention (run, l, index, n);

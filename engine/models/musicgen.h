@@ -19,6 +19,8 @@ typedef struct {
   size_t        n_channels;  /* 2: codebooks interleave left and right */
   bool          prefixed;    /* MusicGen Melody: no cross attention; text and melody stand in front of the codes (melody.h) */
   cw_activation activation;
+  bool          projects;        /* a layer brings the text to the decoder's width */
+  bool          exact_positions; /* where the file has no table: in double precision (AudioCraft), else as transformers */
 } cw_musicgen_config;
 
 typedef struct cw_musicgen     cw_musicgen;
@@ -50,6 +52,8 @@ void             cw_musicgen_run_free (cw_musicgen_run *run);
  * attention. @projected (may be NULL) receives [n, width]. */
 cw_status cw_musicgen_run_set_text (cw_musicgen_run *run, size_t text, const float *hidden, size_t n, float *projected,
                                     cw_error *error);
+/* The same from its projected vectors, @states [n, width]: AudioCraft pads a batch's texts with zeros, which are attended to. */
+cw_status cw_musicgen_run_set_states (cw_musicgen_run *run, size_t text, const float *states, size_t n, cw_error *error);
 /* Row @row reads text @text from the next column on; rows begin with CW_NO_TEXT: the null branch, to which cross attention adds exactly
  * 0. No row with a text may stand behind one without. */
 #define CW_NO_TEXT SIZE_MAX

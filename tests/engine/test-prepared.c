@@ -24,7 +24,7 @@ codes_of (cw_precision precision, const char *cache, unsigned n_threads, unsigne
 {
   cw_error   error = { 0 };
   cw_engine *engine = cw_engine_new (&(cw_engine_options){ .n_threads = n_threads }, &error);
-  cw_model  *model = engine ? cw_model_load (engine, folder, &(cw_model_options){ precision, cache }, &error) : NULL;
+  cw_model  *model = engine ? cw_model_load (engine, folder, &(cw_model_options){ .precision = precision, .cache_folder = cache }, &error) : NULL;
   cw_codes  *codes = NULL;
   cw_request request;
 

@@ -22,6 +22,7 @@ static const struct {
   const char *group;
   bool (*run) (probe *p);
 } kinds[] = {
+  { "audiocraft", probe_audiocraft },
   { "t5", probe_t5 }, { "lm", probe_lm }, { "melody", probe_lm }, { "encodec", probe_encodec }, { "sampling", probe_sampling },
 };
 

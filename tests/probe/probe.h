@@ -39,6 +39,7 @@ bool probe_t5 (probe *p);
 bool probe_lm (probe *p);
 bool probe_encodec (probe *p);
 bool probe_sampling (probe *p);
+bool probe_audiocraft (probe *p);
 
 /* Tries the loader @kind on @file: 0 accepts, 1 rejects, with the sentence in @error. */
 int probe_load (const char *kind, const char *file, cw_error *error);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * load.h: what the loaders of the two checkpoint formats share. For model.c and load-*.c.
+ */
+#pragma once
+
+#include "generate/model.h"
+
+/* FOLDER/NAME; free. NULL when memory is short. */
+char *cw_join_path (const char *folder, const char *name);
+
+/* What each part of the model is stored as: the decoder, which is read anew for each step, as narrow as asked for; the text encoder and
+ * the codec's LSTM at no less than 8 bits. */
+cw_source cw_model_source (cw_model *model, cw_storage narrowest);
+
+/* Names the checkpoint by its weights and the text of its configuration, settles the precision and opens the cache of weights. */
+bool cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, cw_error *error);
+
+/* The parts must fit: as many codebooks of the same size, one codec run for each side. */
+bool cw_model_parts_fit (const cw_model *model, const char *path, cw_error *error);
+
+/* Each fills the model's parts, and of its info the family and the defaults; sets window_frames and stride. */
+
+/* AudioCraft's pair of files: load-audiocraft.c. */
+bool cw_is_audiocraft (const char *folder);
+bool cw_load_audiocraft (cw_model *model, const cw_model_options *options, cw_error *error);
+/* A folder of transformers': load-huggingface.c. */
+bool cw_load_huggingface (cw_model *model, const cw_model_options *options, cw_error *error);

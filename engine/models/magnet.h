@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * magnet.h: MAGNeT's decoder, a transformer that sees a whole clip at once and fills in what is masked. Ziv et al. 2024,
+ *     arXiv:2401.04577; audiocraft models/lm_magnet.py, MagnetLMModel. Its layers are MusicGen's: the weights are a cw_musicgen.
+ */
+#pragma once
+
+#include "models/musicgen.h"
+
+typedef struct {
+  size_t span_len; /* frames of a span, the least that is masked together */
+  long   context;  /* frames to each side that codebooks after the first attend to; -1: all */
+} cw_magnet_config;
+
+typedef struct cw_magnet_run cw_magnet_run;
+
+/* Memory for @n_rows grids of @n_frames frames; the first @n_with_text of them read the text, the others are null branches. */
+cw_magnet_run *cw_magnet_run_new (cw_musicgen *model, const cw_magnet_config *config, size_t n_rows, size_t n_with_text, size_t n_frames,
+                                  cw_error *error);
+void           cw_magnet_run_free (cw_magnet_run *run);
+
+/* The text, @hidden [n, text_width], for all rows that read one. */
+cw_status cw_magnet_run_set_text (cw_magnet_run *run, const float *hidden, size_t n, size_t n_padding, cw_error *error);
+
+/* The whole grids @ids [n_rows, K, n_frames], 0 … V - 1 or the mask V, give the @logits [n_rows, n_frames, V] of codebook @stage. */
+void cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits);
