@@ -7,7 +7,7 @@
  *
  * A bucket is written once, when its last sample is there, and before the count of ready samples that covers it is
  * released: a reader, who takes only whole buckets below the count it acquired, never meets a write. The buffers have
- * their full size from the start; pages that are not yet written take no memory.
+ * their full size from the start: see clip-memory.h.
  */
 #include "clip.h"
 
@@ -16,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clip-memory.h"
 #include "error.h"
 
 #define BASE_SHIFT 6 /* 64 samples */
 #define LEVELS_MAX 48
+#define SHOWN_STEP_S 30
 
 typedef struct {
   float low, high;
@@ -32,6 +34,7 @@ struct _CwClip {
   char          *name, *failure;
   guint          rate_hz, n_channels;
   gsize          n_total; /* per channel */
+  CwClipMemory  *memory;  /* of the samples, then of each level */
   float         *samples; /* [n_total, n_channels] */
   peak          *levels[LEVELS_MAX]; /* [n_total >> (BASE_SHIFT + level), n_channels] */
   guint          n_levels;
@@ -54,9 +57,7 @@ cw_clip_finalize (GObject *object)
   cw_recipe_free (clip->recipe);
   g_free (clip->name);
   g_free (clip->failure);
-  for (guint level = 0; level < clip->n_levels; level++)
-    free (clip->levels[level]);
-  free (clip->samples);
+  cw_clip_memory_free (clip->memory);
   G_OBJECT_CLASS (cw_clip_parent_class)->finalize (object);
 }
 
@@ -109,18 +110,31 @@ cw_clip_init (CwClip *clip)
 static gboolean
 take_memory (CwClip *clip)
 {
-  gsize n_floats, n_bytes;
+  gsize n_floats, sizes[1 + LEVELS_MAX];
 
   if (!g_size_checked_mul (&n_floats, clip->n_total, clip->n_channels) ||
-      !g_size_checked_mul (&n_bytes, n_floats, 2 * sizeof (float)))
+      !g_size_checked_mul (&sizes[0], n_floats, 2 * sizeof (float)))
     return FALSE;
-  if (!(clip->samples = calloc (MAX (n_floats, 1), sizeof (float))))
+  sizes[0] /= 2;
+  for (gsize n = clip->n_total >> BASE_SHIFT; n > 0 && clip->n_levels < LEVELS_MAX; n >>= 1)
+    sizes[++clip->n_levels] = n * clip->n_channels * sizeof (peak);
+  if (!(clip->memory = cw_clip_memory_new (clip->recipe->endless, sizes, 1 + clip->n_levels)))
     return FALSE;
-  for (gsize n = clip->n_total >> BASE_SHIFT; n > 0 && clip->n_levels < LEVELS_MAX; n >>= 1) {
-    if (!(clip->levels[clip->n_levels] = calloc (n * clip->n_channels, sizeof (peak))))
+  clip->samples = cw_clip_memory_get (clip->memory, 0);
+  for (guint level = 0; level < clip->n_levels; level++)
+    clip->levels[level] = cw_clip_memory_get (clip->memory, 1 + level);
+  return TRUE;
+}
+
+/* Is there room for the samples before @end, and the buckets that they fill? */
+static gboolean
+has_room (CwClip *clip, gsize end)
+{
+  if (!cw_clip_memory_reach (clip->memory, 0, end * clip->n_channels * sizeof *clip->samples))
+    return FALSE;
+  for (guint level = 0; level < clip->n_levels; level++)
+    if (!cw_clip_memory_reach (clip->memory, 1 + level, (end >> (BASE_SHIFT + level)) * clip->n_channels * sizeof (peak)))
       return FALSE;
-    clip->n_levels++;
-  }
   return TRUE;
 }
 
@@ -147,7 +161,7 @@ cw_clip_new (const CwRecipe *recipe, guint rate_hz, guint n_channels, gsize n_sa
   clip->name = first_name (recipe);
   clip->rate_hz = rate_hz;
   clip->n_channels = n_channels;
-  clip->n_total = n_samples_total;
+  clip->n_total = recipe->endless ? (gsize) CW_CLIP_ENDLESS_S * rate_hz : n_samples_total;
   if (!take_memory (clip)) {
     g_set_error (error, CW_ERROR, CW_ERROR_MEMORY,
                  _ ("There is not enough memory for a clip of %.1f s; make a shorter one, or fewer takes."),
@@ -201,20 +215,23 @@ build_level (CwClip *clip, guint level, gsize from, gsize to)
     }
 }
 
-void
+gboolean
 cw_clip_append (CwClip *clip, const float *samples, gsize n_samples)
 {
   const gsize from = atomic_load_explicit (&clip->n_ready, memory_order_relaxed);
   const gsize to = from + MIN (n_samples, clip->n_total - from);
 
   if (to == from)
-    return;
+    return n_samples == 0;
+  if (!has_room (clip, to))
+    return FALSE;
   memcpy (clip->samples + from * clip->n_channels, samples, (to - from) * clip->n_channels * sizeof *samples);
   if (clip->n_levels)
     build_base (clip, from, to);
   for (guint level = 1; level < clip->n_levels; level++)
     build_level (clip, level, from, to);
   atomic_store_explicit (&clip->n_ready, to, memory_order_release);
+  return to == from + n_samples;
 }
 
 void
@@ -241,6 +258,16 @@ gsize
 cw_clip_get_n_samples_total (CwClip *clip)
 {
   return clip->n_total;
+}
+
+gsize
+cw_clip_get_n_samples_shown (CwClip *clip)
+{
+  const gsize n_ready = cw_clip_get_n_ready (clip), step = (gsize) SHOWN_STEP_S * clip->rate_hz;
+
+  if (cw_clip_is_finished (clip))
+    return n_ready;
+  return clip->recipe->endless ? MIN (clip->n_total, (n_ready / step + 1) * step) : clip->n_total;
 }
 
 gsize

@@ -26,14 +26,17 @@ typedef enum {
 #define CW_TYPE_CLIP (cw_clip_get_type ())
 G_DECLARE_FINAL_TYPE (CwClip, cw_clip, CW, CLIP, GObject)
 
-/* Takes a copy of @recipe. @n_samples_total: per channel. NULL with @error when memory is short. */
+#define CW_CLIP_ENDLESS_S (8 * 3600) /* what is kept of an endless clip at most: then its making ends */
+
+/* Takes a copy of @recipe. @n_samples_total: per channel; an endless clip has room for CW_CLIP_ENDLESS_S, in a file. NULL with
+ * @error when memory is short. */
 CwClip     *cw_clip_new (const CwRecipe *recipe, guint rate_hz, guint n_channels, gsize n_samples_total,
                          GError **error);
 
 /* ---- the writer ---------------------------------------------------------------------------------------------- */
 
-/* Appends interleaved samples and extends the peak pyramid. What goes beyond the total is dropped. */
-void        cw_clip_append (CwClip *clip, const float *samples, gsize n_samples);
+/* Appends interleaved samples and extends the peak pyramid. FALSE when there is no room for all of them; what has none is dropped. */
+gboolean    cw_clip_append (CwClip *clip, const float *samples, gsize n_samples);
 /* Seconds of making that remain; < 0 while not known. Any thread. */
 void        cw_clip_set_remaining (CwClip *clip, double seconds);
 
@@ -42,6 +45,7 @@ void        cw_clip_set_remaining (CwClip *clip, double seconds);
 guint        cw_clip_get_rate (CwClip *clip);
 guint        cw_clip_get_n_channels (CwClip *clip);
 gsize        cw_clip_get_n_samples_total (CwClip *clip); /* per channel; what was ordered */
+gsize        cw_clip_get_n_samples_shown (CwClip *clip); /* the same for a picture of it: an endless one's grows in steps */
 gsize        cw_clip_get_n_ready (CwClip *clip);         /* per channel; final and readable */
 const float *cw_clip_get_samples (CwClip *clip);         /* interleaved; read the first n_ready only */
 double       cw_clip_get_remaining (CwClip *clip);

@@ -210,7 +210,20 @@ take_block (const cw_block *block, void *user)
 {
   Job *job = user;
 
-  cw_clip_append (g_ptr_array_index (job->clips, block->take - job->recipe->take), block->samples, block->n_samples);
+  if (cw_clip_append (g_ptr_array_index (job->clips, block->take - job->recipe->take), block->samples, block->n_samples) ||
+      !job->recipe->endless || job->error)
+    return;
+  atomic_store (&job->cancel, true);
+  g_set_error_literal (&job->error, CW_ERROR, CW_ERROR_IO, _ ("There is no room for more of it, on the disk or in one clip."));
+}
+
+/* What it would take to fill the clip, so that whoever plays it knows whether making keeps up; < 0 while not known. */
+static double
+remaining_of_endless (CwClip *clip, const cw_progress *progress)
+{
+  const double n_left = (double) (cw_clip_get_n_samples_total (clip) - cw_clip_get_n_ready (clip));
+
+  return progress->n_samples ? progress->elapsed_s / (double) progress->n_samples * n_left : -1.0;
 }
 
 static void
@@ -219,8 +232,11 @@ take_progress (const cw_progress *progress, void *user)
   Job         *job = user;
   const gint64 now = g_get_monotonic_time ();
 
-  for (guint i = 0; i < job->clips->len; i++)
-    cw_clip_set_remaining (g_ptr_array_index (job->clips, i), progress->remaining_s);
+  for (guint i = 0; i < job->clips->len; i++) {
+    CwClip *clip = g_ptr_array_index (job->clips, i);
+
+    cw_clip_set_remaining (clip, job->recipe->endless ? remaining_of_endless (clip, progress) : progress->remaining_s);
+  }
   if (now - job->grown_at < GROW_INTERVAL_US)
     return;
   job->grown_at = now;
@@ -250,8 +266,10 @@ run_make (CwMaker *maker, Job *job)
     job->state = CW_CLIP_FAILED;
   else if (cw_generate (maker->model, &request, &sink, NULL, &problem) == CW_OK)
     job->state = CW_CLIP_DONE;
+  else if (job->error)
+    job->state = CW_CLIP_FAILED; /* no room */
   else if (problem.code == CW_ERROR_CANCELLED)
-    job->state = CW_CLIP_STOPPED;
+    job->state = job->recipe->endless ? CW_CLIP_DONE : CW_CLIP_STOPPED;
   else {
     job->state = CW_CLIP_FAILED;
     cw_take_error (&job->error, &problem);

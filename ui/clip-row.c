@@ -43,7 +43,10 @@ show_status (CwClipRow *row)
     break;
   case CW_CLIP_MAKING:
     left = remaining_s >= 0.0 ? cw_say_seconds (remaining_s) : NULL;
-    text = left ? g_strdup_printf (_ ("%d %%, %s left"), percent, left) : g_strdup_printf (_ ("%d %%"), percent);
+    if (cw_clip_get_recipe (clip)->endless)
+      text = g_strdup_printf (_ ("%.1f s so far"), ready_s);
+    else
+      text = left ? g_strdup_printf (_ ("%d %%, %s left"), percent, left) : g_strdup_printf (_ ("%d %%"), percent);
     break;
   case CW_CLIP_DONE:
     text = g_strdup_printf (_ ("%.1f s · seed %" G_GUINT64_FORMAT), ready_s, cw_clip_get_recipe (clip)->seed);

@@ -38,9 +38,7 @@ rate_of (CwWaveView *view)
 static double
 end_of (CwWaveView *view)
 {
-  const gsize n = cw_clip_is_finished (view->clip) ? cw_clip_get_n_ready (view->clip) : cw_clip_get_n_samples_total (view->clip);
-
-  return (double) MAX (n, 1);
+  return (double) MAX (cw_clip_get_n_samples_shown (view->clip), 1);
 }
 
 /* ---- drawing --------------------------------------------------------------------------------------------------------- */

@@ -11,15 +11,16 @@
 #include <math.h>
 #include <string.h>
 
-#include "clip-file.h"
 #include "clip-list.h"
 #include "clip-row.h"
 #include "export.h"
 #include "exporter.h"
 #include "maker.h"
 #include "models.h"
+#include "open-file.h"
 #include "player.h"
 #include "settings.h"
+#include "starts.h"
 #include "wave-view.h"
 
 #define ZOOM_STEP 1.5
@@ -48,6 +49,7 @@ struct _CwWindow {
   GtkStack       *stage;
   GtkBox         *suggestions;
   CwWaveView     *wave;
+  CwStarts       *starts;
   GtkButton      *play_button;
   GtkWidget      *start_now, *stop_button;
   GtkEntry       *prompt, *seed;
@@ -123,7 +125,7 @@ show_making (CwWindow *window)
   if (clip) {
     const double remaining_s = cw_clip_get_remaining (clip);
 
-    left = remaining_s >= 0.0 ? cw_say_seconds (remaining_s) : NULL;
+    left = remaining_s >= 0.0 && !cw_clip_get_recipe (clip)->endless ? cw_say_seconds (remaining_s) : NULL;
     text = left ? g_strdup_printf (_ ("Making, %s left"), left) : g_strdup (_ ("Making…"));
   } else if (!window->facts && !gtk_info_bar_get_revealed (window->model_bar)) {
     text = g_strdup (_ ("Loading the model…"));
@@ -342,6 +344,7 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
       window->facts = g_steal_pointer (&facts);
       gtk_spin_button_set_range (window->duration, 0.5, floor (2.0 * window->facts->info.max_duration_s) / 2.0);
       show_defaults (window);
+      cw_starts_set_info (window->starts, &window->facts->info);
     }
     show_all (window);
   }
@@ -364,6 +367,7 @@ on_model_chosen (CwWindow *window)
   Load               *load;
 
   g_clear_pointer (&window->facts, cw_model_facts_free);
+  cw_starts_set_info (window->starts, NULL);
   gtk_info_bar_set_revealed (window->model_bar, FALSE);
   if (place) {
     load = g_new (Load, 1);
@@ -401,6 +405,14 @@ list_models (CwWindow *window)
   } else {
     on_model_chosen (window);
   }
+}
+
+/* A clip that continues a sound of @seconds is longer than that. */
+static void
+make_longer (CwWindow *window, double seconds)
+{
+  if (gtk_spin_button_get_value (window->duration) <= seconds)
+    gtk_spin_button_set_value (window->duration, ceil (seconds) + 8.0);
 }
 
 /* ---- making ---------------------------------------------------------------------------------------------------------- */
@@ -445,6 +457,7 @@ on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
     .top_p = (float) gtk_spin_button_get_value (window->top_p),
     .top_k = gtk_spin_button_get_value_as_int (window->top_k),
   };
+  cw_starts_fill (window->starts, &recipe);
   if (!choose_seed (window, &recipe.seed)) {
     say (window, _ ("The seed is a whole number from 0 to 18446744073709551615."));
     gtk_widget_grab_focus (GTK_WIDGET (window->seed));
@@ -647,6 +660,7 @@ on_reuse (GSimpleAction *action, GVariant *parameter, gpointer data)
     gtk_spin_button_set_value (window->top_k, recipe->top_k);
     gtk_spin_button_set_value (window->top_p, recipe->top_p);
   }
+  cw_starts_show (window->starts, recipe);
   gtk_widget_grab_focus (GTK_WIDGET (window->prompt));
 }
 
@@ -680,30 +694,13 @@ make_row (gpointer clip, gpointer window)
 /* ---- opening files --------------------------------------------------------------------------------------------------- */
 
 static void
-open_in_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
+on_opened (CwClip *clip, const char *problem, gpointer owner)
 {
-  GError *error = NULL;
-  CwClip *clip = cw_clip_open (path, &error);
-
-  (void) source;
-  (void) cancellable;
-  if (clip)
-    g_task_return_pointer (task, clip, g_object_unref);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-on_opened (GObject *source, GAsyncResult *result, gpointer data)
-{
-  CwWindow *window = CW_WINDOW (source);
+  CwWindow *window = owner;
   g_autoptr (GPtrArray) clips = g_ptr_array_new_with_free_func (g_object_unref);
-  g_autoptr (GError)    error = NULL;
-  CwClip               *clip = g_task_propagate_pointer (G_TASK (result), &error);
 
-  (void) data;
   if (!clip) {
-    say (window, error->message);
+    say (window, problem);
     return;
   }
   g_ptr_array_add (clips, clip);
@@ -715,43 +712,21 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
 void
 cw_window_open_file (CwWindow *window, GFile *file)
 {
-  g_autoptr (GTask) task = g_task_new (window, NULL, on_opened, NULL);
-  char             *path = g_file_get_path (file);
-
-  if (!path) {
-    say (window, _ ("Only files of this machine can be opened."));
-    return;
-  }
-  g_task_set_task_data (task, path, g_free);
-  g_task_run_in_thread (task, open_in_thread);
+  cw_open_sound_file (file, on_opened, window);
 }
 
 static void
-on_open_response (GtkNativeDialog *dialog, int response, CwWindow *window)
+on_file_chosen (GFile *file, gpointer window)
 {
-  if (response == GTK_RESPONSE_ACCEPT) {
-    g_autoptr (GFile) file = gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog));
-
-    cw_window_open_file (window, file);
-  }
-  g_object_unref (dialog);
+  cw_window_open_file (window, file);
 }
 
 static void
 on_open (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  GtkFileChooserNative     *dialog = gtk_file_chooser_native_new (_ ("Open Sound File"), GTK_WINDOW (data), GTK_FILE_CHOOSER_ACTION_OPEN,
-                                                                  _ ("_Open"), _ ("_Cancel"));
-  g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
-
   (void) action;
   (void) parameter;
-  gtk_file_filter_set_name (filter, _ ("Sound files"));
-  gtk_file_filter_add_mime_type (filter, "audio/*");
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (dialog), filter);
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
-  g_signal_connect (dialog, "response", G_CALLBACK (on_open_response), data);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
+  cw_choose_sound_file (GTK_WINDOW (data), _ ("Open Sound File"), _ ("_Open"), on_file_chosen, data);
 }
 
 /* ---- the window ------------------------------------------------------------------------------------------------------ */
@@ -878,6 +853,7 @@ cw_window_class_init (CwWindowClass *class)
   G_OBJECT_CLASS (class)->finalize = cw_window_finalize;
   GTK_WINDOW_CLASS (class)->close_request = cw_window_close_request;
   g_type_ensure (CW_TYPE_WAVE_VIEW);
+  g_type_ensure (CW_TYPE_STARTS);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/clipwright/Clipwright/window.ui");
 #define BIND(name) gtk_widget_class_bind_template_child (widget_class, CwWindow, name)
   BIND (sound_bar);
@@ -890,6 +866,7 @@ cw_window_class_init (CwWindowClass *class)
   BIND (stage);
   BIND (suggestions);
   BIND (wave);
+  BIND (starts);
   BIND (play_button);
   BIND (start_now);
   BIND (stop_button);
@@ -967,6 +944,9 @@ cw_window_init (CwWindow *window)
   g_signal_connect (window->clip_box, "row-selected", G_CALLBACK (on_row_selected), window);
   g_signal_connect (window->clip_box, "row-activated", G_CALLBACK (on_row_activated), window);
   g_signal_connect (window->prompt, "activate", G_CALLBACK (on_prompt_entered), window);
+  g_signal_connect_swapped (window->starts, "problem", G_CALLBACK (say), window);
+  g_signal_connect_swapped (window->starts, "sound", G_CALLBACK (make_longer), window);
+  cw_starts_set_window (window->starts, GTK_WIDGET (window));
   gtk_list_box_bind_model (window->clip_box, cw_clip_list_get_model (window->clips), make_row, window, NULL);
   add_suggestions (window);
   recall (window);

@@ -76,6 +76,32 @@ test_state (void)
   g_assert_cmpstr (cw_clip_get_name (clip), ==, "a test");
 }
 
+/* Lies in a file; its picture grows in steps. */
+static void
+test_endless (void)
+{
+  CwRecipe           without_end = recipe;
+  g_autoptr (CwClip) clip = NULL;
+  g_autoptr (GRand)  rand = g_rand_new_with_seed (7);
+  g_autofree float  *piece = g_new (float, 16000 * 2);
+
+  without_end.endless = TRUE;
+  clip = cw_clip_new (&without_end, 16000, 2, 0, NULL);
+  g_assert_nonnull (clip);
+  g_assert_cmpuint (cw_clip_get_n_samples_total (clip), ==, CW_CLIP_ENDLESS_S * 16000u);
+  g_assert_cmpuint (cw_clip_get_n_samples_shown (clip), ==, 30 * 16000);
+  for (guint second = 0; second < 75; second++) {
+    for (guint i = 0; i < 16000 * 2; i++)
+      piece[i] = (float) g_rand_double_range (rand, -1.0, 1.0);
+    g_assert_true (cw_clip_append (clip, piece, 16000));
+  }
+  check_peaks (clip, rand);
+  g_assert_cmpuint (cw_clip_get_n_samples_shown (clip), ==, 90 * 16000);
+  g_assert_cmpmem (cw_clip_get_samples (clip) + 74 * 16000 * 2, 16000 * 2 * sizeof (float), piece, 16000 * 2 * sizeof (float));
+  cw_clip_set_state (clip, CW_CLIP_DONE, NULL);
+  g_assert_cmpuint (cw_clip_get_n_samples_shown (clip), ==, 75 * 16000);
+}
+
 static void
 test_too_large (void)
 {
@@ -91,6 +117,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/clip/growing", test_growing);
   g_test_add_func ("/clip/state", test_state);
+  g_test_add_func ("/clip/endless", test_endless);
   g_test_add_func ("/clip/too-large", test_too_large);
   return g_test_run ();
 }

@@ -193,6 +193,61 @@ def without_sound():
     assert "CRITICAL" not in log, log
 
 
+def recipe_of(path):
+    """The recipe in a file's comment."""
+    data = open(path, "rb").read()
+    return json.JSONDecoder().raw_decode(data[data.index(b'{"program"'):].decode(errors="replace"))[0]
+
+
+def beginnings():
+    """By keys alone: a sound to continue, a prompt that begins later, and a clip without an end."""
+    stage = Stage(False)
+    failed = True
+    try:
+        tone = f"{stage.folder}/tone.wav"
+        with wave.open(tone, "wb") as file:
+            file.setnchannels(2)
+            file.setsampwidth(2)
+            file.setframerate(44100)
+            file.writeframes((9000 * np.sin(np.arange(2 * 44100) * 0.03)).astype("<i2").tobytes())
+        empty = stage.wave_pixels()
+        stage.key("ctrl+shift+o")
+        time.sleep(1.5 * SLOW)
+        stage.type(tone)
+        stage.key("Return")
+        time.sleep(1.5 * SLOW)
+        stage.key("ctrl+l")
+        stage.type("rock drums")
+        stage.key("ctrl+shift+l")
+        stage.type("heavy rain")
+        stage.key("Escape")
+        if picture := os.environ.get("CLIPWRIGHT_TEST_PICTURE"):
+            subprocess.run(["import", "-window", "root", picture], env=stage.env)
+        stage.key("ctrl+Return")
+        wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 30)
+        time.sleep(6.0 * SLOW)
+        path = f"{stage.folder}/on.wav"
+        stage.export(path)
+        recipe = recipe_of(path)
+        assert recipe["continues"]["file"] == "tone.wav" and recipe["prompt"] == "rock drums", recipe
+        assert recipe["later_prompts"] == [{"from_s": 2.0, "prompt": "heavy rain"}], recipe
+        stage.key("ctrl+shift+e")
+        stage.key("ctrl+Return")
+        time.sleep(6.0 * SLOW)
+        stage.key("ctrl+l", "Escape")
+        time.sleep(1.5 * SLOW)
+        path = f"{stage.folder}/endless.wav"
+        stage.export(path)
+        assert recipe_of(path)["endless"] is True, recipe_of(path)
+        assert len(read_wav(path)) > RATE_HZ, len(read_wav(path))
+        stage.quit()
+        failed = False
+    finally:
+        log = stage.close(failed)
+    assert "CRITICAL" not in log, log
+
+
 with_sound()
 without_sound()
+beginnings()
 print("the window works")
