@@ -17,7 +17,15 @@
 #define LINEAR_PIECES 8  /* a thread, at least, of a layer with rows enough */
 #define COLUMNS     64   /* quantised inputs at a time */
 #define CONV_COLUMNS 240 /* a piece of a convolution's frames: likewise */
-#define ROWS_FLOATS 4096 /* of what is done row by row: worth waking another thread for */
+#define ROWS_FLOATS 4096   /* of what is done row by row: worth waking another thread for */
+#define WORTH_SHARING 32768 /* multiply-adds of a job, likewise: a microsecond or two, as long as another thread takes to notice */
+
+/* Tasks that a thread takes at a time: @piece, or all where the whole job, of @work multiply-adds, is too small to share. */
+static size_t
+grain_of (size_t n_tasks, size_t piece, size_t work)
+{
+  return work < WORTH_SHARING ? n_tasks : piece;
+}
 
 /* ---- linear ------------------------------------------------------------------------------------------------- */
 
@@ -156,11 +164,12 @@ static void
 linear_columns (linear_job *job)
 {
   const size_t n_blocks = job->first_block[job->n_layers];
-  size_t       piece = n_blocks / (cw_pool_n_threads (job->be->pool) * LINEAR_PIECES);
+  const size_t piece = n_blocks / (cw_pool_n_threads (job->be->pool) * LINEAR_PIECES);
+  const size_t work = n_blocks * LINEAR_ROWS * job->layers[0]->w.dims[1] * job->n;
 
   if (is_quantised (job->layers[0]))
-    cw_pool_run (job->be->pool, job->n, 4, quantise_task, job);
-  cw_pool_run (job->be->pool, n_blocks, piece ? piece : 1, linear_task, job);
+    cw_pool_run (job->be->pool, job->n, grain_of (job->n, 4, work), quantise_task, job);
+  cw_pool_run (job->be->pool, n_blocks, grain_of (n_blocks, piece, work), linear_task, job);
 }
 
 static void
@@ -276,8 +285,12 @@ static void
 attention (cw_backend *be, const cw_attention *a)
 {
   attention_job job = { be, a };
+  const size_t  n_tasks = a->n_queries * a->n_heads;
+  size_t        n_keys = 0;
 
-  cw_pool_run (be->pool, a->n_queries * a->n_heads, 1, attention_task, &job);
+  for (size_t i = 0; i < a->n_queries; i++)
+    n_keys += a->contexts[i].n_keys;
+  cw_pool_run (be->pool, n_tasks, grain_of (n_tasks, 1, 2 * n_keys * a->n_heads * a->d), attention_task, &job);
 }
 
 bool
@@ -390,9 +403,10 @@ taps_product (cw_backend *be, float *y, size_t ld_y, const cw_taps *taps, const 
               const cw_taps_finish *finish)
 {
   const size_t n_blocks = (n + CONV_COLUMNS - 1) / CONV_COLUMNS;
+  const size_t n_tasks = n_blocks * ((taps->m + CW_PANEL - 1) / CW_PANEL);
   taps_job     job = { be, y, ld_y, taps, rows, n, n_blocks, finish };
 
-  cw_pool_run (be->pool, n_blocks * ((taps->m + CW_PANEL - 1) / CW_PANEL), 1, taps_task, &job);
+  cw_pool_run (be->pool, n_tasks, grain_of (n_tasks, 1, taps->m * taps->r * n), taps_task, &job);
 }
 
 cw_taps
@@ -522,6 +536,7 @@ lstm (cw_backend *be, float *y, const float *gates, size_t t, size_t n, size_t c
   const bool quantised = is_quantised (w_hh);
   int16_t   *q[2] = { be->columns, be->columns + n * be->column_size };
   lstm_job   job = { .linear = { .be = be, .ld_x = c, .n = n, .n_layers = 1, .layers = { w_hh } }, .cell = cell, .n = n, .c = c };
+  const size_t n_blocks = (c + LINEAR_ROWS - 1) / LINEAR_ROWS;
 
   for (size_t j = 0; quantised && j < n; j++) {
     job.linear.scales[j] = 1.0f / CW_UNIT;
@@ -537,7 +552,7 @@ lstm (cw_backend *be, float *y, const float *gates, size_t t, size_t n, size_t c
     job.y = y + frame * n * c;
     job.gates = gates + frame * n * 4 * c;
     job.backwards = frame % 2;
-    cw_pool_run (be->pool, (c + LINEAR_ROWS - 1) / LINEAR_ROWS, 1, lstm_task, &job);
+    cw_pool_run (be->pool, n_blocks, grain_of (n_blocks, 1, 4 * c * c * n), lstm_task, &job);
   }
   if (t)
     memcpy (hidden, y + (t - 1) * n * c, n * c * sizeof *hidden);
@@ -584,7 +599,7 @@ nearest (cw_backend *be, int32_t *codes, float *x, size_t ld_x, size_t n, size_t
 {
   nearest_job job = { codes, x, ld_x, c, book };
 
-  cw_pool_run (be->pool, n, 4, nearest_task, &job);
+  cw_pool_run (be->pool, n, grain_of (n, 4, n * c * book->dims[0]), nearest_task, &job);
 }
 
 /* ---- making one --------------------------------------------------------------------------------------------- */
