@@ -213,6 +213,9 @@ cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_r
   *result = (cw_bench_result){ 0 };
   if (!model->musicgen)
     return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a codec alone: there is no decoder to measure.", model->info.name);
+  if (model->magnet.span_len)
+    return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a MAGNeT, which makes all frames at once: there are no steps of one frame to measure.",
+                    model->info.name);
   if (!(seconds > 0.0) || seconds > model->info.window_s)
     return cw_fail (error, CW_ERROR_ARGUMENT, "The length is %g s; more than 0 and at most %g s were expected.", seconds,
                     model->info.window_s);

@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
+#include "generate/magnet.h"
 #include "generate/windows.h"
 #include "models/delay-pattern.h"
 #include "sampling/philox.h"
@@ -174,21 +175,14 @@ prepare_run (pass *p, cw_error *error)
 static cw_status
 set_given (pass *p, cw_error *error)
 {
-  const cw_signal *sound = &p->request->continue_sound;
-  const cw_codes  *codes = p->request->continue_codes;
-  cw_codes        *encoded = NULL;
-  cw_status        status = CW_OK;
+  const size_t n = p->plan.n_given;
+  cw_arena     arena = { 0 };
+  int32_t     *given = cw_arena_new (&arena, int32_t, p->k * n);
+  cw_status    status = cw_arena_ok (&arena, "the sound to continue", error) ? cw_read_given (p->model, p->request, n, given, error) : CW_ERROR_MEMORY;
 
-  if (p->plan.n_given == 0)
-    return CW_OK;
-  if (!codes && !(codes = encoded = cw_encode (p->model, sound->samples, sound->n_samples, 0.0, error)))
-    return error->code;
-  if (codes->n_frames != p->plan.n_given || codes->n_codebooks != p->k)
-    status = cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: its codec makes %zu frames of %u codebooks from the sound; %zu of %zu were expected.",
-                      p->model->folder, codes->n_frames, codes->n_codebooks, p->plan.n_given, p->k);
-  for (size_t i = 0; i < p->n_takes * p->k && status == CW_OK; i++)
-    memcpy (p->codes + i * p->n_kept, codes->codes + i % p->k * codes->n_frames, codes->n_frames * sizeof *p->codes);
-  cw_codes_free (encoded);
+  for (size_t i = 0; i < p->n_takes * p->k && n && status == CW_OK; i++)
+    memcpy (p->codes + i * p->n_kept, given + i % p->k * n, n * sizeof *given);
+  cw_arena_free (&arena);
   return status;
 }
 
@@ -419,6 +413,8 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
     *codes = NULL;
   if ((status = cw_request_check (request, &model->info, error)) != CW_OK)
     return status;
+  if (model->magnet.span_len)
+    return cw_magnet_generate (model, request, sink, codes, error);
   status = cw_conditions_read (&p.conditions, model, request, error);
   if (status == CW_OK)
     status = prepare (&p, error);

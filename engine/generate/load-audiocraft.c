@@ -26,6 +26,7 @@
 #define MAGNET_GUIDANCE   10.0f
 #define MAGNET_TEMPERATURE 3.0f
 #define MAGNET_TOP_P      0.9f
+#define MAGNET_STEPS      20 /* of the first codebook; half of it of each other */
 
 static const char *const lm_names[] = { "state_dict.bin", "state_dict.th", NULL };
 static const char *const codec_names[] = { "compression_state_dict.bin", "compression_state_dict.th", NULL };
@@ -174,6 +175,11 @@ set_window (cw_model *model, files *f, cw_error *error)
   }
   model->window_frames = frames < 1.0 ? 1 : (size_t) frames;
   lm->n_positions = model->window_frames + lm->n_codebooks / lm->n_channels - 1;
+  if (f->lm_config.magnet.span_len && (lm->n_codebooks > CW_DECODING_STAGES_MAX || f->lm_config.magnet.span_len > model->window_frames)) {
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: a MAGNeT of %zu codebooks with spans of %zu of %zu frames; at most %d codebooks are known.",
+             cw_audiocraft_path (f->lm), lm->n_codebooks, f->lm_config.magnet.span_len, model->window_frames, CW_DECODING_STAGES_MAX);
+    return false;
+  }
   return true;
 }
 
@@ -211,8 +217,13 @@ describe (cw_model *model, const files *f)
   if (!f->lm)
     return;
   model->stride = magnet ? 0.0 : strcmp (info->family, "audiogen") == 0 ? AUDIOGEN_STRIDE : MUSICGEN_STRIDE;
-  if (magnet)
+  if (magnet) {
     model->magnet = f->lm_config.magnet;
+    info->span_frames = (unsigned) model->magnet.span_len;
+    info->guidance_last = 1.0f;
+    for (unsigned i = 0; i < CW_DECODING_STAGES_MAX; i++)
+      info->decoding_steps[i] = i ? MAGNET_STEPS / 2 : MAGNET_STEPS;
+  }
   info->guidance = magnet ? MAGNET_GUIDANCE : (float) f->lm_config.guidance;
   info->temperature = magnet ? MAGNET_TEMPERATURE : 1.0f;
   info->top_k = magnet ? 0 : TOP_K;
@@ -233,10 +244,6 @@ cw_load_audiocraft (cw_model *model, const cw_model_options *options, cw_error *
   ok = ok && (!lm || open_lm (model, &f, lm, error)) && open_codec (model, &f, codec, error);
   if (lm)
     ok = ok && open_text (model, &f, options ? options->text_encoder : NULL, error) && set_window (model, &f, error);
-  if (ok && f.lm && f.lm_config.magnet.span_len) {
-    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s” is a MAGNeT, which this version reads but does not run yet.", model->folder);
-    ok = false;
-  }
   ok = ok && load_parts (model, &f, options, error);
   if (ok)
     describe (model, &f);

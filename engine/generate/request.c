@@ -23,6 +23,8 @@ cw_request_init (cw_request *request, const cw_model_info *info)
     .top_k = info->top_k,
     .top_p = info->top_p,
   };
+  if (info->span_frames)
+    request->duration_s = info->window_s; /* it was trained on clips of this length alone */
 }
 
 static bool
@@ -199,6 +201,21 @@ check_sampling (const cw_request *request, cw_error *error)
   return CW_OK;
 }
 
+static cw_status
+check_stages (const cw_request *request, const cw_model_info *info, cw_error *error)
+{
+  if (info->span_frames == 0)
+    return CW_OK;
+  if (request->guidance_last != 0.0f && !in_range (request->guidance_last, 1.0, CW_GUIDANCE_MAX))
+    return cw_fail (error, CW_ERROR_ARGUMENT, "The guidance of a stage's last step is %g; 1 (off) to %g are allowed.", request->guidance_last,
+                    CW_GUIDANCE_MAX);
+  for (unsigned i = 0; i < info->n_codebooks && i < CW_DECODING_STAGES_MAX; i++)
+    if (request->decoding_steps[i] > CW_DECODING_STEPS_MAX)
+      return cw_fail (error, CW_ERROR_ARGUMENT, "Codebook %u is to be filled in %u steps; at most %d are allowed.", i + 1,
+                      request->decoding_steps[i], CW_DECODING_STEPS_MAX);
+  return CW_OK;
+}
+
 cw_status
 cw_request_check (const cw_request *request, const cw_model_info *info, cw_error *error)
 {
@@ -209,7 +226,8 @@ cw_request_check (const cw_request *request, const cw_model_info *info, cw_error
     return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a codec, which makes no clips; choose a MusicGen model.", info->name);
   if ((status = check_prompt (request->prompt, from_sound, error)) != CW_OK ||
       (status = check_length (request, info, error)) != CW_OK || (status = check_sampling (request, error)) != CW_OK ||
-      (status = check_continuation (request, info, error)) != CW_OK || (status = check_melody (request, info, error)) != CW_OK)
+      (status = check_continuation (request, info, error)) != CW_OK || (status = check_melody (request, info, error)) != CW_OK ||
+      (status = check_stages (request, info, error)) != CW_OK)
     return status;
   return check_changes (request, info, error);
 }
@@ -237,5 +255,12 @@ cw_stride_of (const cw_model *model, double stride_s)
 size_t
 cw_request_n_samples (const cw_request *request, const cw_model_info *info)
 {
-  return request->endless ? 0 : cw_frames_of (info, request->duration_s) * info->hop_samples;
+  size_t n_frames = request->endless ? 0 : cw_frames_of (info, request->duration_s);
+
+  /* MAGNeT makes whole spans */
+  if (info->span_frames && n_frames < info->span_frames)
+    n_frames = info->span_frames;
+  else if (info->span_frames && !request->overlapping_spans)
+    n_frames -= n_frames % info->span_frames;
+  return n_frames * info->hop_samples;
 }

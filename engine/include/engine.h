@@ -70,6 +70,9 @@ unsigned    cw_engine_get_n_threads (const cw_engine *engine);
 
 /* ---- models ------------------------------------------------------------------------------------------------- */
 
+#define CW_DECODING_STAGES_MAX 16 /* codebooks of a MAGNeT */
+#define CW_DECODING_STEPS_MAX  1000
+
 typedef struct cw_model cw_model;
 
 /* What the weights are stored as while they are used. Fewer bits are read faster, and what is read is what takes the time. How
@@ -100,7 +103,7 @@ typedef struct {
 typedef struct {
   const char *name;            /* last part of the folder's path; owned by the model */
   const char *folder;          /* as given to cw_model_load; owned by the model */
-  const char *family;          /* "musicgen" (with or without melody) or "encodec" */
+  const char *family;          /* "musicgen" (with or without melody), "audiogen", "magnet" or "encodec" */
   char        hash[65];        /* names the model: SHA-256 of its configuration, headers and samples of its weights, in hex */
   unsigned    rate_hz;         /* of the sound it makes */
   unsigned    n_channels;      /* 1 or 2 */
@@ -121,6 +124,10 @@ typedef struct {
   /* the model's own defaults, from generation_config.json or the published ones */
   float       guidance, temperature, top_p;
   int         top_k;
+  /* MAGNeT, which fills all of a clip codebook by codebook, and gives its sound at the end; 0 of any other family */
+  unsigned    span_frames;     /* frames that are masked together */
+  unsigned    decoding_steps[CW_DECODING_STAGES_MAX];
+  float       guidance_last;
 } cw_model_info;
 
 /* Loads a model from its folder, in either format:
@@ -186,6 +193,11 @@ typedef struct {
    * (AudioCraft's extend_stride): a frame at least, less than the window. 0: the model's default. */
   double          extend_stride_s;
   bool            endless;     /* until cancelled, with bounded memory; one take */
+
+  /* MAGNeT (span_frames > 0) alone. The guidance above is the first step's; in each stage it falls to @guidance_last, and the temperature to 0. */
+  float           guidance_last;   /* 1 … 20; 0: the model's default */
+  unsigned        decoding_steps[CW_DECODING_STAGES_MAX]; /* of each codebook, at most CW_DECODING_STEPS_MAX; 0: the model's default */
+  bool            overlapping_spans; /* spans may begin anywhere (audiocraft's "stride1"), else side by side, and the clip is whole spans */
 } cw_request;
 
 /* One piece of a take, final: no later code can change it. Blocks of a take come in order, without gaps. */
@@ -203,6 +215,7 @@ typedef enum { CW_STAGE_TEXT, CW_STAGE_CODES, CW_STAGE_AUDIO } cw_stage;
 typedef struct {
   cw_stage stage;
   size_t   step, n_steps;          /* decoder steps done and in all, over all windows; n_steps 0: endless */
+  unsigned codebook, n_codebooks;  /* MAGNeT: which is being filled, from 0, of how many; n_codebooks 0: of any other family */
   size_t   n_samples;              /* per channel, final so far, of the first take */
   size_t   n_samples_total;        /* of a whole take; 0: endless */
   double   elapsed_s, remaining_s; /* wall clock; remaining < 0 while not known */

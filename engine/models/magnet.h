@@ -14,13 +14,15 @@ typedef struct {
 
 typedef struct cw_magnet_run cw_magnet_run;
 
-/* Memory for @n_rows grids of @n_frames frames; the first @n_with_text of them read the text, the others are null branches. */
-cw_magnet_run *cw_magnet_run_new (cw_musicgen *model, const cw_magnet_config *config, size_t n_rows, size_t n_with_text, size_t n_frames,
+/* Memory for @n_rows grids of @n_frames frames (at most the model's n_positions) over @n_texts texts. */
+cw_magnet_run *cw_magnet_run_new (cw_musicgen *model, const cw_magnet_config *config, size_t n_rows, size_t n_frames, size_t n_texts,
                                   cw_error *error);
 void           cw_magnet_run_free (cw_magnet_run *run);
 
-/* The text, @hidden [n, text_width], for all rows that read one. */
-cw_status cw_magnet_run_set_text (cw_magnet_run *run, const float *hidden, size_t n, size_t n_padding, cw_error *error);
+/* Text @text by its projected vectors, @states [n, width]: see cw_musicgen_run_set_states. */
+cw_status cw_magnet_run_set_states (cw_magnet_run *run, size_t text, const float *states, size_t n, cw_error *error);
+/* Row @row reads it; rows begin as null branches, and none of these may stand before one with a text. */
+void      cw_magnet_run_use_text (cw_magnet_run *run, size_t row, size_t text);
 
 /* The whole grids @ids [n_rows, K, n_frames], 0 … V - 1 or the mask V, give the @logits [n_rows, n_frames, V] of codebook @stage. */
 void cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits);

@@ -119,7 +119,8 @@ keep_top_k (candidate *list, size_t n, size_t k, float *values)
   return kept;
 }
 
-static int32_t
+/* Which of the list. */
+static size_t
 draw (const candidate *list, size_t n, double uniform)
 {
   const uint64_t goal = cw_sampler_part (total_of (list, n), uniform);
@@ -128,7 +129,7 @@ draw (const candidate *list, size_t n, double uniform)
 
   while (i + 1 < n && (sum += cw_sampler_fixed (list[i].p)) <= goal)
     i++;
-  return list[i].token;
+  return i;
 }
 
 int32_t
@@ -146,7 +147,32 @@ cw_sample (const float *logits, size_t n, const cw_sampling *sampling, double un
   } else if (sampling->top_k > 0) {
     kept = keep_top_k (list, n, (size_t) sampling->top_k, (float *) (list + n));
   }
-  return draw (list, kept, uniform);
+  return list[draw (list, kept, uniform)].token;
+}
+
+int32_t
+cw_sample_scored (const float *logits, size_t n, const cw_sampling *sampling, bool greedy, double uniform, void *scratch, float *p)
+{
+  candidate *list = scratch, chosen;
+  size_t     kept = n;
+  uint64_t   total;
+
+  weigh (list, logits, n, sampling->temperature);
+  total = total_of (list, n);
+  if (greedy) {
+    chosen = list[largest (logits, n)];
+  } else {
+    if (sampling->top_p > 0.0f) {
+      qsort (list, n, sizeof *list, by_probability);
+      kept = keep_top_p (list, n, sampling->top_p);
+    } else if (sampling->top_k > 0) {
+      kept = keep_top_k (list, n, (size_t) sampling->top_k, (float *) (list + n));
+      total = total_of (list, kept);
+    }
+    chosen = list[draw (list, kept, uniform)];
+  }
+  *p = (float) ((double) cw_sampler_fixed (chosen.p) / (double) total);
+  return chosen.token;
 }
 
 void

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,11 @@ size_t cw_sampler_scratch_bytes (size_t n);
 
 /* @logits [n]; @uniform in [0, 1); @scratch of cw_sampler_scratch_bytes (n) bytes, aligned for a double. */
 int32_t cw_sample (const float *logits, size_t n, const cw_sampling *sampling, double uniform, void *scratch);
+
+/* The same for MAGNeT, which wants to know how sure the model was: *p becomes the token's probability at the temperature, which must be
+ * above 0; among those that top-k keeps, but among all with top-p and with @greedy, which takes the largest logit (audiocraft
+ * models/lm_magnet.py: sample_top_k changes the probabilities in place, sample_top_p does not). */
+int32_t cw_sample_scored (const float *logits, size_t n, const cw_sampling *sampling, bool greedy, double uniform, void *scratch, float *p);
 
 /* logits[i] = null[i] + scale * (cond[i] - null[i]): Ho and Salimans 2022, arXiv:2207.12598. In place over @cond. */
 void cw_guide (float *cond, const float *null, size_t n, float scale);
