@@ -64,7 +64,9 @@ gboolean
 cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code)
 {
   g_autoptr (GError) error = NULL;
+  g_autofree char *name = g_strdup_printf ("clipwright %s", (*argv)[0]);
 
+  g_set_prgname (name); /* --help begins with it */
   if (g_option_context_parse (context, argc, argv, &error))
     return TRUE;
   g_printerr ("clipwright: %s\n", error->message);

@@ -353,8 +353,11 @@ run_action (guint which, int argc, char **argv)
 int
 cw_command_models (int argc, char **argv)
 {
-  const char *action = argc > 1 ? argv[1] : "";
+  const char      *action = argc > 1 ? argv[1] : "";
+  g_autofree char *spoken = g_strconcat ("models ", action, NULL);
 
+  if (argc > 1)
+    argv[1] = spoken; /* what the action is called in its own --help */
   if (strcmp (action, "get") == 0)
     return cw_command_models_get (argc - 1, argv + 1);
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)

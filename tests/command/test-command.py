@@ -238,8 +238,10 @@ class Command(unittest.TestCase):
         self.assertIn(report["engine"]["kernels"], ("vnni", "avx512", "avx2", "c"))
 
     def test_help(self):
-        for arguments in (["--help"], ["--version"], ["generate", "--help"], ["encode", "--help"], ["decode", "--help"], ["doctor", "--help"]):
+        for arguments in (["--help"], ["--version"]):
             self.assertTrue(run(*arguments).stdout)
+        for command in ("generate", "encode", "decode", "bench", "doctor", "models list", "models get"):
+            self.assertIn(f"clipwright {command} [", run(*command.split(), "--help").stdout)
 
     def test_no_display(self):
         run(code=1, env={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
