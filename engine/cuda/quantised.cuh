@@ -22,21 +22,13 @@
 static __device__ __forceinline__ int32_t
 dot_low (int32_t x, int32_t w, int32_t a)
 {
-#ifdef CUDA_ON_CPU
-  return a + (int16_t) x * (int8_t) w + (x >> 16) * (int8_t) (w >> 8);
-#else
   return __dp2a_lo (x, w, a);
-#endif
 }
 
 static __device__ __forceinline__ int32_t
 dot_high (int32_t x, int32_t w, int32_t a)
 {
-#ifdef CUDA_ON_CPU
-  return a + (int16_t) x * (int8_t) (w >> 16) + (x >> 16) * (int8_t) (w >> 24);
-#else
   return __dp2a_hi (x, w, a);
-#endif
 }
 
 /* Adds this thread's integers of 8 lanes up over the threads whose number differs in the bits of @other only, and puts them to

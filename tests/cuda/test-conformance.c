@@ -200,6 +200,20 @@ test_linears (void)
   test_linear ((linear_case){ CW_I8, CW_Q8_RUN + 70, 3, 2, 1, false, false, false, CW_GPU_NONE });
 }
 
+static void
+test_layer_norm (size_t n, size_t c, bool with_beta)
+{
+  place        p = enter ();
+  const float *x = numbers (&p.host, n * c), *gamma = numbers (&p.host, c), *beta = with_beta ? numbers (&p.host, c) : NULL;
+  float       *y = cw_arena_new (&p.host, float, n *c), *there = cw_card_new (&p.there, float, n *c);
+
+  card->module->layer_norm (card->gpu, CW_GPU_STEPS, there, cw_card_put (&p.there, x, n * c, sizeof *x), (uint32_t) n, (uint32_t) c,
+                            cw_card_put (&p.there, gamma, c, sizeof *x), beta ? cw_card_put (&p.there, beta, c, sizeof *x) : NULL, 1e-5f);
+  plain->layer_norm (plain, y, x, n, c, &(cw_norm){ gamma, beta, 1e-5f });
+  same (fetch (&p, there, n * c * sizeof *y), y, n * c, "a layer norm");
+  leave (&p);
+}
+
 /* ---- attention -------------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -217,6 +231,23 @@ new_pieces (place *p, const attention_case *c)
                           (uint32_t) c->heads, (uint32_t) c->d };
 }
 
+/* The pieces in front of a layer with quantised weights, which has a prologue of its own. */
+static void
+check_quantised_merge (place *p, const attention_case *c, const cw_gpu_pieces *pieces, const float *merged)
+{
+  const size_t  width = c->heads * c->d, n_out = 9;
+  cw_linear     layer = random_linear (p, CW_I8, n_out, width);
+  cw_gpu_linear there = { .n_layers = 1, .n = (uint32_t) c->n, .ld_y = (uint32_t) n_out, .prologue = CW_GPU_MERGE, .pieces = *pieces };
+  float        *y = cw_arena_new (&p->host, float, c->n * n_out);
+
+  there.layers[0] = cw_card_put_linear (&p->there, &layer);
+  there.y[0] = cw_card_new (&p->there, float, c->n * n_out);
+  card->module->linear (card->gpu, CW_GPU_STEPS, &there);
+  cw_backend_reserve_columns (plain, width, NULL);
+  plain->linear (plain, y, n_out, merged, width, c->n, &layer, CW_ACTIVATION_NONE, NULL, NULL);
+  same (fetch (p, there.y[0], c->n * n_out * sizeof *y), y, c->n * n_out, "an attention before a quantised layer");
+}
+
 /* The pieces go through a layer that is the identity: what comes out is the attention. */
 static const float *
 put_together (place *p, const attention_case *c, const cw_gpu_pieces *pieces)
@@ -224,6 +255,7 @@ put_together (place *p, const attention_case *c, const cw_gpu_pieces *pieces)
   const size_t  width = c->heads * c->d;
   float        *identity = cw_arena_new (&p->host, float, width *width);
   cw_linear     layer = { .w = { CW_F32, 2, { width, width }, identity } };
+  const float  *merged;
   cw_gpu_linear there = { .n_layers = 1, .n = (uint32_t) c->n, .ld_y = (uint32_t) width, .prologue = CW_GPU_MERGE, .pieces = *pieces };
 
   for (size_t i = 0; i < width; i++)
@@ -231,7 +263,9 @@ put_together (place *p, const attention_case *c, const cw_gpu_pieces *pieces)
   there.layers[0] = cw_card_put_linear (&p->there, &layer);
   there.y[0] = cw_card_new (&p->there, float, c->n * width);
   card->module->linear (card->gpu, CW_GPU_STEPS, &there);
-  return fetch (p, there.y[0], c->n * width * sizeof (float));
+  merged = fetch (p, there.y[0], c->n * width * sizeof (float));
+  check_quantised_merge (p, c, pieces, merged);
+  return merged;
 }
 
 static void
@@ -300,7 +334,7 @@ test_attentions (void)
 
 /* This step's keys and values go to their place, and nowhere else. */
 static void
-test_append (cw_dtype dtype)
+test_append (cw_dtype dtype, cw_dtype weights)
 {
   enum { N = 2, HEADS = 2, D = 4, STEPS = 3, WIDTH = HEADS * D };
   place         p = enter ();
@@ -319,10 +353,11 @@ test_append (cw_dtype dtype)
   card->module->zero (card->gpu, CW_GPU_STEPS, there.cache.keys, n_cache * size);
   card->module->zero (card->gpu, CW_GPU_STEPS, there.cache.values, n_cache * size);
   for (size_t l = 0; l < 3; l++) {
-    layers[l] = random_linear (&p, CW_F32, WIDTH, WIDTH);
+    layers[l] = random_linear (&p, weights, WIDTH, WIDTH);
     there.layers[l] = cw_card_put_linear (&p.there, &layers[l]);
   }
   card->module->linear (card->gpu, CW_GPU_STEPS, &there);
+  cw_backend_reserve_columns (plain, WIDTH, NULL);
   for (size_t l = 0; l < 3; l++) {
     plain->linear (plain, y, WIDTH, x, WIDTH, N, &layers[l], CW_ACTIVATION_NONE, NULL, NULL);
     plain->narrow (plain, narrow, y, N * WIDTH);
@@ -605,9 +640,13 @@ main (int argc, char **argv)
     return error.code == CW_ERROR_DEVICE ? 77 : 1;
   }
   test_linears ();
+  test_layer_norm (1, 5, true);
+  test_layer_norm (9, 66, false);
   test_attentions ();
-  test_append (CW_F32);
-  test_append (CW_F16);
+  test_append (CW_F32, CW_F32);
+  test_append (CW_F16, CW_F16);
+  test_append (CW_F32, CW_I8);
+  test_append (CW_F16, CW_U8);
   test_embed (CW_F32);
   test_embed (CW_F16);
   test_embed (CW_BF16);

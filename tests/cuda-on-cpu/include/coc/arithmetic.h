@@ -122,6 +122,10 @@ static inline unsigned __dp4a (unsigned a, unsigned b, unsigned c)
   return c;
 }
 
+/* Two products of the 16-bit halves of a with two signed bytes of b, the low or the high ones, added to c. */
+static inline int __dp2a_lo (int a, int b, int c) { return c + (int16_t) a * (int8_t) b + (a >> 16) * (int8_t) (b >> 8); }
+static inline int __dp2a_hi (int a, int b, int c) { return __dp2a_lo (a, b >> 16, c); }
+
 template <class A, class B> static inline typename std::common_type<A, B>::type
 min (A a, B b)
 {
