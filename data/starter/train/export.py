@@ -1,7 +1,8 @@
-"""export.py RUN OUT [CODEC]: lm.pt and CODEC (codec.pt) of RUN become a Hugging Face MusicGen folder of f16 weights.
+# SPDX-License-Identifier: MIT
+"""export.py RUN OUT: codec.pt and lm.pt of RUN become a Hugging Face MusicGen folder of f16 weights; judge.pt, if there, OUT/discriminator.
 
-Names are those of the published checkpoints (weight_g, weight_v). What only training needs (the codebooks' running sums) and
-positions that a clip never reaches are left out. The folder is then read back by transformers and compared.
+Names are those of the published checkpoints (weight_g, weight_v). What only training needs (the codebooks' running sums) is left out.
+The folder is then read back by transformers and compared.
 """
 import os
 import sys
@@ -13,51 +14,47 @@ from transformers import EncodecFeatureExtractor, MusicgenForConditionalGenerati
 import codec
 import lm
 
-N_POSITIONS = 208  # 200 frames, the delay of four codebooks, and room
 ONLY_FOR_TRAINING = ("codebook.embed_avg", "codebook.cluster_size", "codebook.inited")
 
 
-def build(run, codec_file):
-    trained = torch.load(f"{run}/{codec_file}", weights_only=False)
-    codec_model = codec.make(**trained["cfg"])
-    codec_model.load_state_dict(trained["model"])
+def build(run):
     tokenizer = lm.tokenizer(run)
-    state = torch.load(f"{run}/lm.pt", weights_only=False)
-    model = lm.make(codec_model, len(tokenizer), **state["cfg"])
-    model.load_state_dict(state["model"], strict=False)
-    positions = model.decoder.model.decoder.embed_positions
-    positions.weights = torch.nn.Parameter(positions.weights[:N_POSITIONS].clone(), requires_grad=False)
-    model.config.decoder.max_position_embeddings = model.decoder.config.max_position_embeddings = N_POSITIONS
+    model = lm.make(codec.load(f"{run}/codec.pt"), len(tokenizer))
+    missing, unexpected = model.load_state_dict(torch.load(f"{run}/lm.pt", weights_only=False)["model"], strict=False)
+    assert not unexpected and all(name.startswith("audio_encoder.") for name in missing), (missing, unexpected)
     return model.eval(), tokenizer
 
 
 def write(model, tokenizer, out):
     model.half().save_pretrained(out, safe_serialization=True)
-    MusicgenProcessor(EncodecFeatureExtractor(feature_size=1, sampling_rate=codec.SR), tokenizer).save_pretrained(out)
-    path = f"{out}/model.safetensors"
-    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    MusicgenProcessor(EncodecFeatureExtractor(feature_size=1, sampling_rate=codec.RATE_HZ), tokenizer).save_pretrained(out)
     tensors = {}
-    for name, tensor in load_file(path).items():
+    for name, tensor in load_file(f"{out}/model.safetensors").items():
         if name.endswith(ONLY_FOR_TRAINING):
             continue
-        for old, new in names.items():
-            name = name.replace(old, new)
-        tensors[name] = tensor
-    save_file(tensors, path, metadata={"format": "pt"})
-    for name in ("tokenizer_config.json", "special_tokens_map.json", "preprocessor_config.json"):
-        assert os.path.exists(f"{out}/{name}")
+        if name.startswith("audio_encoder.") and name.endswith("conv.weight"):  # weight norm: the direction, and its length
+            lengths = tensor.float().flatten(1).norm(dim=1).view(-1, 1, 1)
+            tensors[name + "_g"], tensors[name + "_v"] = lengths.half(), tensor
+        else:
+            tensors[name] = tensor
+    save_file(tensors, f"{out}/model.safetensors", metadata={"format": "pt"})
 
 
 def main():
     run, out = sys.argv[1:3]
-    model, tokenizer = build(run, sys.argv[3] if len(sys.argv) > 3 else "codec.pt")
+    model, tokenizer = build(run)
     write(model, tokenizer, out)
-    again, report = MusicgenForConditionalGeneration.from_pretrained(out, torch_dtype=torch.float16, output_loading_info=True)
-    before = model.state_dict()
-    unequal = [k for k, v in again.state_dict().items() if not k.endswith(ONLY_FOR_TRAINING) and not torch.equal(v, before[k])]
-    print("bytes", sum(os.path.getsize(f"{out}/{name}") for name in os.listdir(out)))
+    again, report = MusicgenForConditionalGeneration.from_pretrained(out, torch_dtype=torch.float32, output_loading_info=True)
+    before = {k: v.float() for k, v in model.state_dict().items()}
+    sound = torch.zeros(1, 1, codec.HOP * 50).uniform_(-0.3, 0.3)
+    with torch.no_grad():
+        codes = codec.encode(again.audio_encoder, sound)
+        difference = float((again.audio_encoder.decoder(codec.latents(again.audio_encoder, codes)) -
+                            model.float().audio_encoder.decoder(codec.latents(model.audio_encoder, codes))).abs().max())
+    unequal = [k for k, v in again.state_dict().items() if k in before and not k.endswith(ONLY_FOR_TRAINING) and not torch.equal(v, before[k])]
+    print("bytes", sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(out) for name in names))
     print("missing", sorted({k.rsplit(".", 1)[-1] for k in report["missing_keys"]}), "unexpected", report["unexpected_keys"])
-    print("read back unequal:", unequal)
+    print("read back unequal:", unequal, "decoded within", difference)
 
 
 if __name__ == "__main__":

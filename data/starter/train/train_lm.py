@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""train_lm.py DATA RUN --steps N: trains RUN/lm.pt on RUN/codes.npy (encode.py), going on from it if it is there (make a file RUN/stop to stop).
+
+Every clip is seen with a new wording each time. The learning rate falls along a cosine over the N steps. Loss is in nats a token.
+"""
+import argparse
+import json
+import math
+import os
+import random
+import time
+
+import numpy as np
+import torch
+
+import captions
+import codec
+import lm
+import parallel
+
+SAVE_EVERY, LOG_EVERY, TEST_EVERY = 100, 25, 200
+DROP = 0.1
+WEIGHTS = torch.tensor([1.6, 1.1, 0.7, 0.6])  # of the books: the first say what it is
+
+
+def work(args, team):
+    with open(f"{args.data}/meta.json") as file:
+        abouts = json.load(file)["clips"]
+    codes = torch.from_numpy(np.load(f"{args.run}/codes.npy").astype(np.int64))
+    n_train = int(len(abouts) * 0.95)
+    held = list(range(n_train, len(codes))) or list(range(len(codes) - 64, len(codes)))
+    n_train = min(n_train, len(codes) - len(held) if held[0] < n_train else len(codes))
+    if team.process == 0:
+        lm.tokenizer(args.run, abouts[:n_train])
+    team.sum(torch.zeros(1))
+    pieces = lm.tokenizer(args.run)
+    torch.manual_seed(args.seed)
+    model = lm.make(codec.load(f"{args.run}/codec.pt"), len(pieces))
+    path, step = f"{args.run}/lm.pt", 0
+    trained = lm.parameters(model)
+    optimizer = torch.optim.AdamW([{"params": [p for p in trained if p.dim() > 1]}, {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0}],
+                                  args.rate, betas=(0.9, 0.95), weight_decay=0.03)
+    if os.path.exists(path):
+        old = torch.load(path, weights_only=False)
+        model.load_state_dict(old["model"], strict=False)
+        if "optimizer" in old:
+            optimizer.load_state_dict(old["optimizer"])
+        step = old["step"]
+    r = random.Random(args.seed * 1000 + step * 10 + team.process)
+    torch.manual_seed(args.seed + step + team.process)
+    if team.process == 0:
+        print("parameters:", sum(p.numel() for p in trained), "pieces:", len(pieces), "clips:", n_train, flush=True)
+    test = random.Random(0).sample(held, min(64, len(held)))
+    test_texts = [captions.caption(random.Random(i), abouts[i], captions.HELD_OUT) for i in test]
+    weights, order, sums, began = WEIGHTS / WEIGHTS.sum(), [], 0, time.time()
+
+    def save():
+        state = {k: v for k, v in model.state_dict().items() if not k.startswith("audio_encoder")}
+        torch.save({"model": state, "optimizer": optimizer.state_dict(), "step": step}, path + ".new")
+        os.replace(path + ".new", path)
+
+    asked_to_stop = False
+    while step < args.steps and not asked_to_stop:
+        for group in optimizer.param_groups:
+            group["lr"] = args.rate * min(1, (step + 1) / 60) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
+        n = args.batch // team.n_processes
+        if len(order) < n:
+            order = r.sample(range(n_train), n_train)
+        picked = [order.pop() for _ in range(n)]
+        each = lm.losses(model, pieces, codes[picked], [captions.caption(r, abouts[i]) for i in picked], DROP)
+        optimizer.zero_grad()
+        (each * weights).sum().backward()
+        team.average_gradients(trained)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        step += 1
+        sums = sums + each.detach() / LOG_EVERY
+        if step % LOG_EVERY == 0:
+            if team.process == 0:
+                log = {"stage": "lm", "step": step, "train": round(float(sums.mean()), 4), "books": [round(float(x), 3) for x in sums]}
+                if step % TEST_EVERY == 0:
+                    with torch.no_grad():
+                        tested = torch.stack([lm.losses(model, pieces, codes[test[i:i + 16]], test_texts[i:i + 16], 0) for i in range(0, len(test), 16)])
+                    log["held_out"] = round(float(tested.mean()), 4)
+                print(f"{(time.time() - began) / 60:.1f} min", log, flush=True)
+                with open(f"{args.run}/lm-log.jsonl", "a") as file:
+                    file.write(json.dumps(log) + "\n")
+            sums = 0
+        if team.process == 0 and step % SAVE_EVERY == 0:
+            save()
+        asked_to_stop = bool(team.sum(torch.tensor([float(os.path.exists(f"{args.run}/stop"))])) > 0)
+    if team.process == 0:
+        save()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("run")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    args = parser.parse_args()
+    parallel.run(work, args, args.processes)
+
+
+if __name__ == "__main__":
+    main()
