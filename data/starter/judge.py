@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""judge.py DATA MODEL PROGRAM [--out FOLDER] [--prompts N] [--codec-clips N]: does the starter model make what its prompt says?
+"""judge.py DATA MODEL PROGRAM [--out FOLDER] [--listener FILE] ...: does the starter model make what its prompt says?
 
 DATA is a set that train/render.py made with another seed than the one that the model was trained on. A small convolutional network learns
 to name its kinds (a tenth of it, held back, says how well). It then hears clips that PROGRAM makes with MODEL from wordings that no
@@ -191,7 +191,7 @@ def measure_words(program, n_seeds):
             name = captions.NAMES[kind][0]
             right.append(measure(program.make(f"{more} {name}", seed)) > measure(program.make(f"{less} {name}", seed)))
         out[what] = float(np.mean(right))
-    wanted = [(genre, bpm) for genre, bpm in (("rock", 75), ("rock", 100), ("rock", 120), ("rock", 150), ("house", 120), ("hip hop", 80), ("hip hop", 100))]
+    wanted = [("rock", 75), ("rock", 100), ("rock", 120), ("rock", 150), ("house", 120), ("hip hop", 80), ("hip hop", 100)]
     found = [(bpm, tempo(program.make(f"{genre} drums, {bpm} bpm", seed))) for genre, bpm in wanted for seed in range(n_seeds)]
     near = [[abs(t * octave / bpm - 1) <= 0.1 for octave in (1, 0.5, 2)] for bpm, t in found]
     out["bpm_within_10_percent"], out["bpm_or_its_octave"] = float(np.mean([n[0] for n in near])), float(np.mean([any(n) for n in near]))
@@ -231,6 +231,7 @@ def main():
     parser.add_argument("--prompts", type=int, default=6, help="made clips of each kind")
     parser.add_argument("--codec-clips", type=int, default=136)
     parser.add_argument("--seeds", type=int, default=3, help="of each pair of words")
+    parser.add_argument("--listener", help="where what it has learned is kept, for another run on the same DATA")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -240,9 +241,15 @@ def main():
     clips, names = np.load(f"{args.data}/clips.npy", mmap_mode="r"), about["kinds"]
     kinds = np.array([names.index(c["kind"]) for c in about["clips"]])
     sound = lambda picked: np.stack([clips[i] for i in picked]).astype(np.float32) / 32768
-    held, fit = np.arange(len(clips)) % 10 == 0, np.arange(len(clips)) % 10 != 0
-    held, fit = held.nonzero()[0], fit.nonzero()[0]
-    listener = train(torch.cat([log_mel(sound(fit[i:i + 64])) for i in range(0, len(fit), 64)]), torch.from_numpy(kinds[fit]), len(names))
+    held, fit = (np.arange(len(clips)) % 10 == 0).nonzero()[0], (np.arange(len(clips)) % 10 != 0).nonzero()[0]
+    listener = Listener(len(names))
+    if args.listener and os.path.exists(args.listener):
+        listener.load_state_dict(torch.load(args.listener))
+        listener.eval()
+    else:
+        listener = train(torch.cat([log_mel(sound(fit[i:i + 64])) for i in range(0, len(fit), 64)]), torch.from_numpy(kinds[fit]), len(names))
+        if args.listener:
+            torch.save(listener.state_dict(), args.listener)
     figures = {"kinds": len(names), "chance": 1 / len(names), "listener_learned_from": len(fit)}
 
     def report(label, made, asked):
@@ -269,7 +276,7 @@ def main():
                           "real_other": frechet(listener, real, sound(fit[:len(real)]))}
     figures["words"] = measure_words(program, args.seeds)
     all_codes = np.concatenate([c.reshape(c.shape[0], -1) for c in codes], 1)
-    share = [np.bincount(book, minlength=1024) / len(book) for book in all_codes]
+    share = [np.bincount(book) / len(book) for book in all_codes]
     figures["codec_distance"] = {"frames": all_codes.shape[1], "perplexity": [round(float(np.exp(-(p * np.log(p + 1e-12)).sum()))) for p in share],
                                  "entries_used": [int((p > 0).sum()) for p in share],
                                  "starter": [mel_distance(coded, sound(some)), si_sdr(coded, sound(some))]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""calibrate.py DATA MODEL RUN [--clips N]: writes MODEL/discriminator: the discriminator of RUN/codec.pt (stage adversarial), and how it scores held-out clips.
+"""calibrate.py DATA MODEL RUN [--clips N]: writes MODEL/discriminator: that of RUN/codec.pt (stage adversarial), and how it scores clips.
 
 calibration.json has the percentiles of the mean logit of real clips and of the same clips through the codec, so that another clip's
 score can be read against them.

@@ -43,10 +43,10 @@ LEVEL_WORDS = {"loud": ["loud", "very loud", "powerful"], "soft": ["soft", "quie
 COLOUR_WORDS = {"bright": ["bright", "bright sounding", "crisp"], "dark": ["dark", "muffled", "dull"]}
 SPACE_WORDS = {"near": ["close", "near", "dry"], "far": ["far away", "distant", "with lots of reverb", "in a large hall"]}
 REGISTER_WORDS = {"low": ["low", "low pitched", "deep"], "high": ["high", "high pitched", "in the high register"]}
-FILLERS = ["beautiful", "clean", "recorded", "at night", "in the background", "outside", "lo-fi", "cinematic", "in the morning", "nice", "single", "isolated",
-           "simple", "on its own", "real", "game", "for a film", "old", "modern", "classic"]
-FRAMES = ["{}", "{}", "{}", "{}", "a {}", "the {}", "some {}", "sound of {}", "the sound of {}", "{} sound", "{} sound effect", "recording of {}", "{} loop",
-          "{} sample", "music with {}", "{} playing", "solo {}"]
+FILLERS = ["beautiful", "clean", "recorded", "at night", "in the background", "outside", "lo-fi", "cinematic", "in the morning", "nice", "single",
+           "isolated", "simple", "on its own", "real", "game", "for a film", "old", "modern", "classic"]
+FRAMES = ["{}", "{}", "{}", "{}", "a {}", "the {}", "some {}", "sound of {}", "the sound of {}", "{} sound", "{} sound effect", "recording of {}",
+          "{} loop", "{} sample", "music with {}", "{} playing", "solo {}"]
 HELD_OUT = ["please make {}", "I would like to hear {}", "give me {} for my track", "audio clip: {}", "an example of {}", "{}, thank you"]
 
 

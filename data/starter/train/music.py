@@ -31,7 +31,8 @@ INSTRUMENTS = {
     "bell": (14, (55, 67), (76, 91), ["melody"]),
 }
 STYLE_WORDS = {"chords": ["chords", "chord progression"], "arpeggio": ["arpeggio", "broken chords"], "melody": ["melody", "tune", "solo"],
-               "strum": ["strumming", "strummed chords"], "bassline": ["groove", "riff", "line"], "sustain": ["long chords", "sustained chords", "drone"]}
+               "strum": ["strumming", "strummed chords"], "bassline": ["groove", "riff", "line"],
+               "sustain": ["long chords", "sustained chords", "drone"]}
 
 KICK, SNARE, CLOSED_HAT, OPEN_HAT = 36, 38, 42, 46
 # kind: genres; genre: {key: sixteenths of the bar}, tempi

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Training on two cores as two processes of one thread each: gradients are averaged (on a shared machine this wastes less than two threads, which wait for each other in every layer)."""
+"""Training on two cores as two processes of one thread each, gradients averaged.
+
+On a machine that others use too, two threads wait for each other in every layer; two processes only once a step.
+"""
 import os
 import tempfile
 

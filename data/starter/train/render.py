@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""render.py OUT SOUNDFONT [--per-kind N] [--mixes N] [--seed N]: clips.npy (int16 [clip, sample], 16 kHz) and meta.json (kinds, attributes, captions).
+"""render.py OUT SOUNDFONT [--per-kind N] [--mixes N] [--seed N]: clips.npy (int16 [clip, sample]) and meta.json (attributes, captions).
 
 Music is played by fluidsynth, effects are procedural; nothing is recorded. About half of the clips are also made loud or soft, bright
 or dark, near or far, and their captions say so.
@@ -34,8 +34,9 @@ def play(all_events, soundfont):
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/a.mid", "wb") as file:
             file.write(music.midi_file(late))
-        subprocess.run(["fluidsynth", "-niq", "-C", "no", "-R", "no", "-g", "0.5", "-r", "32000", "-F", f"{folder}/a.wav", soundfont, f"{folder}/a.mid"],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        options = ["-niq", "-C", "no", "-R", "no", "-g", "0.5", "-r", "32000", "-F", f"{folder}/a.wav"]
+        subprocess.run(["fluidsynth", *options, soundfont, f"{folder}/a.mid"], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
         samples, _ = soundfile.read(f"{folder}/a.wav", dtype="float32")
     samples = resample_poly(samples.mean(1), 1, 2)
     starts = [int(i * SLOT_S * RATE_HZ) for i in range(len(all_events))]

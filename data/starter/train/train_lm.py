@@ -38,8 +38,8 @@ def work(args, team):
     model = lm.make(codec.load(f"{args.run}/codec.pt"), len(pieces))
     path, step = f"{args.run}/lm.pt", 0
     trained = lm.parameters(model)
-    optimizer = torch.optim.AdamW([{"params": [p for p in trained if p.dim() > 1]}, {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0}],
-                                  args.rate, betas=(0.9, 0.95), weight_decay=0.03)
+    groups = [{"params": [p for p in trained if p.dim() > 1]}, {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0}]
+    optimizer = torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.95), weight_decay=0.03)
     if os.path.exists(path):
         old = torch.load(path, weights_only=False)
         model.load_state_dict(old["model"], strict=False)
@@ -52,7 +52,7 @@ def work(args, team):
         print("parameters:", sum(p.numel() for p in trained), "pieces:", len(pieces), "clips:", n_train, flush=True)
     test = random.Random(0).sample(held, min(64, len(held)))
     test_texts = [captions.caption(random.Random(i), abouts[i], captions.HELD_OUT) for i in test]
-    weights, order, sums, began = WEIGHTS / WEIGHTS.sum(), [], 0, time.time()
+    weights, order, sums, n_summed, began = WEIGHTS / WEIGHTS.sum(), [], 0, 0, time.time()
 
     def save():
         state = {k: v for k, v in model.state_dict().items() if not k.startswith("audio_encoder")}
@@ -74,18 +74,20 @@ def work(args, team):
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         step += 1
-        sums = sums + each.detach() / LOG_EVERY
+        sums, n_summed = sums + each.detach(), n_summed + 1
         if step % LOG_EVERY == 0:
             if team.process == 0:
-                log = {"stage": "lm", "step": step, "train": round(float(sums.mean()), 4), "books": [round(float(x), 3) for x in sums]}
+                means = (sums / n_summed).tolist()
+                log = {"stage": "lm", "step": step, "train": round(sum(means) / len(means), 4), "books": [round(x, 3) for x in means]}
                 if step % TEST_EVERY == 0:
                     with torch.no_grad():
-                        tested = torch.stack([lm.losses(model, pieces, codes[test[i:i + 16]], test_texts[i:i + 16], 0) for i in range(0, len(test), 16)])
+                        tested = torch.stack([lm.losses(model, pieces, codes[test[i:i + 16]], test_texts[i:i + 16], 0)
+                                              for i in range(0, len(test), 16)])
                     log["held_out"] = round(float(tested.mean()), 4)
                 print(f"{(time.time() - began) / 60:.1f} min", log, flush=True)
                 with open(f"{args.run}/lm-log.jsonl", "a") as file:
                     file.write(json.dumps(log) + "\n")
-            sums = 0
+            sums, n_summed = 0, 0
         if team.process == 0 and step % SAVE_EVERY == 0:
             save()
         asked_to_stop = bool(team.sum(torch.tensor([float(os.path.exists(f"{args.run}/stop"))])) > 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the codec starts: a lapped transform, written into EnCodec's weights, with codebooks from k-means. Nothing is trained yet, and tones are there.
+"""transform.py DATA RUN: where the codec starts, a lapped transform written into EnCodec's weights, with codebooks from k-means.
 
 Trained from random weights for minutes, EnCodec learns envelopes and no harmonics. But its layers can do an MDCT exactly (Princen & Bradley
 1986): strided convolutions hand the samples of a block on as channels (1, 4, 16, 64 of them), the last one projects a window of two hops on
@@ -8,7 +8,6 @@ that keeps the encoder's channels positive, and in the decoder by pairs of chann
 Residual blocks and LSTMs start at nothing, and the free channels at random: training begins from here and has only to improve.
 """
 import argparse
-import json
 import math
 import os
 
@@ -95,7 +94,7 @@ def write_decoder(layers, synthesis):
     first.weight.zero_()
     first.weight[each, each, 3], first.weight[width + each, each, 3] = SMALL / 4, -SMALL / 4
     block = codec.HOP // strided[0].stride[0]
-    window = synthesis.view(-1, block, width).permute(2, 1, 0) * (2 / SMALL) * SMALL  # of a pair: half each, over SMALL / 4, at SMALL
+    window = 2 * synthesis.view(-1, block, width).permute(2, 1, 0)  # the difference of a pair is SMALL / 2 of a latent; samples run at SMALL
     strided[0].weight.zero_()
     for sign, half in ((1, slice(0, width)), (-1, slice(width, 2 * width))):
         strided[0].weight[half, :block] = sign * window
@@ -121,10 +120,11 @@ def start(clips, n_fit=400, n_vectors=60000):
     picked = clips[np.sort(np.random.default_rng(1).permutation(len(clips))[:n_fit])]
     analysis, synthesis = fit(picked)
     quiet_parts(model)
-    write_encoder(model.encoder.layers, analysis, shift=float((coefficients(picked) @ mdct(codec.HOP).float().T @ analysis).abs().max()) * 1.2)
+    largest = (coefficients(picked) @ mdct(codec.HOP).float().T @ analysis).abs().max()
+    write_encoder(model.encoder.layers, analysis, shift=1.2 * float(largest))
     write_decoder(model.decoder.layers, synthesis)
-    vectors = torch.cat([model.encoder(torch.from_numpy(picked[i:i + 16].astype(np.float32) / 32768)[:, None]).transpose(1, 2).reshape(-1, codec.WIDTH)
-                         for i in range(0, n_fit, 16)])
+    sound = torch.from_numpy(picked.astype(np.float32) / 32768)[:, None]
+    vectors = torch.cat([model.encoder(x).transpose(1, 2).reshape(-1, codec.WIDTH) for x in sound.split(16)])
     vectors = vectors[vectors.pow(2).sum(1) > 1e-3]
     codec.Quantiser(model).start(torch.cat([vectors[torch.randperm(len(vectors))[:n_vectors]], torch.zeros(200, codec.WIDTH)]))
     return model
@@ -144,9 +144,9 @@ def main():
     sound = torch.from_numpy(clips[-32:].astype(np.float32) / 32768)[:, None]
     with torch.no_grad():
         z = model.encoder(sound)
-        for label, latent in (("without codebooks", z), ("with them", codec.latents(model, model.quantizer.encode(z, codec.NOMINAL_KBPS).transpose(0, 1)))):
-            made = model.decoder(latent)
-            print(label, json.dumps({"signal_to_noise_db": round(float(10 * torch.log10(sound.pow(2).sum() / (sound - made).pow(2).sum())), 2)}), flush=True)
+        for label, latent in (("without codebooks", z), ("with them", codec.latents(model, codec.encode(model, sound)))):
+            noise = sound - model.decoder(latent)
+            print(f"signal to noise {label}: {10 * torch.log10(sound.pow(2).sum() / noise.pow(2).sum()):.2f} dB", flush=True)
 
 
 if __name__ == "__main__":
