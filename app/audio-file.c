@@ -1,68 +1,47 @@
 /* SPDX-License-Identifier: MIT
  *
- * audio-file.c: libsndfile in, libsoxr through.
+ * audio-file.c: a whole sound file in memory, over audio-stream.h.
  */
 #include "audio-file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <glib/gi18n.h>
-#include <glib/gstdio.h>
 #include <math.h>
-#include <sndfile.h>
 #include <soxr.h>
 #include <string.h>
-#include <unistd.h>
 
-#define BLOCK_SAMPLES 65536
-
-static gboolean
-fail (GError **error, GIOErrorEnum code, const char *path, const char *reason)
-{
-  g_autofree char *shown = g_filename_display_name (path);
-
-  g_set_error (error, G_IO_ERROR, code, _ ("The sound file “%s” cannot be used: %s"), shown, reason);
-  return FALSE;
-}
+#include "audio-stream.h"
 
 /* At most @n_most samples. */
 static gboolean
-read_samples (CwAudio *audio, SNDFILE *file, gsize n_most, const char *path, GError **error)
+read_samples (CwAudio *audio, CwAudioStream *stream, gsize n_most, const char *path, GError **error)
 {
   gsize room = 0;
 
   while (audio->n_samples < n_most) {
-    sf_count_t n;
-    float     *at;
+    const float *block;
+    gssize       n = cw_audio_stream_next (stream, &block, error);
 
-    if (audio->n_samples + BLOCK_SAMPLES > room) {
+    if (n <= 0)
+      return n == 0;
+    n = (gssize) MIN ((gsize) n, n_most - audio->n_samples);
+    if (audio->n_samples + (gsize) n > room) {
       gsize  n_floats;
       float *grown = NULL;
 
-      room = MAX (room + room / 2, audio->n_samples + BLOCK_SAMPLES);
+      room = MAX (room + room / 2, audio->n_samples + (gsize) n);
       if (g_size_checked_mul (&n_floats, room, audio->n_channels))
         grown = g_try_realloc_n (audio->samples, n_floats, sizeof (float));
-      if (!grown)
-        return fail (error, G_IO_ERROR_NO_SPACE, path, _ ("there is not enough memory for it."));
+      if (!grown) {
+        g_autofree char *shown = g_filename_display_name (path);
+
+        g_set_error (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, _ ("There is not enough memory for the sound file “%s”."), shown);
+        return FALSE;
+      }
       audio->samples = grown;
     }
-    at = audio->samples + audio->n_samples * audio->n_channels;
-    n = sf_readf_float (file, at, (sf_count_t) MIN (BLOCK_SAMPLES, n_most - audio->n_samples));
-    for (gsize i = 0; i < (gsize) MAX (n, 0) * audio->n_channels; i++)
-      if (!isfinite (at[i])) {
-        g_autofree char *reason = g_strdup_printf (_ ("sample %" G_GSIZE_FORMAT " is not a finite number."),
-                                                   audio->n_samples + i / audio->n_channels);
-
-        return fail (error, G_IO_ERROR_INVALID_DATA, path, reason);
-      }
-    if (n <= 0)
-      break;
+    memcpy (audio->samples + audio->n_samples * audio->n_channels, block, (gsize) n * audio->n_channels * sizeof (float));
     audio->n_samples += (gsize) n;
   }
-  if (sf_error (file) != SF_ERR_NO_ERROR)
-    return fail (error, G_IO_ERROR_INVALID_DATA, path, sf_strerror (file));
-  if (audio->n_samples == 0)
-    return fail (error, G_IO_ERROR_INVALID_DATA, path, _ ("it holds no sound."));
   return TRUE;
 }
 
@@ -75,57 +54,21 @@ cw_audio_read (const char *path, GError **error)
 CwAudio *
 cw_audio_read_part (const char *path, double max_s, GError **error)
 {
-  g_autoptr (CwAudio) audio = g_new0 (CwAudio, 1);
-  SF_INFO     info = { 0 };
-  SNDFILE    *file;
-  const char *comment;
-  gboolean    good;
-  int         descriptor = g_open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-  GStatBuf    found;
+  g_autoptr (CwAudioStream) stream = cw_audio_stream_open (path, error);
+  g_autoptr (CwAudio)       audio = NULL;
 
-  if (descriptor < 0) {
-    const int        code = errno;
-    g_autofree char *reason = g_strdup_printf ("%s.", g_strerror (code));
-
-    fail (error, g_io_error_from_errno (code), path, reason);
+  if (!stream)
     return NULL;
-  }
-  if (fstat (descriptor, &found) != 0 || !S_ISREG (found.st_mode)) {
-    fail (error, G_IO_ERROR_NOT_REGULAR_FILE, path, _ ("it is not a file."));
-    close (descriptor);
+  audio = g_new0 (CwAudio, 1);
+  audio->n_channels = cw_audio_stream_get_n_channels (stream);
+  audio->rate_hz = cw_audio_stream_get_rate (stream);
+  if (!read_samples (audio, stream, (gsize) MIN (ceil (max_s * audio->rate_hz), (double) (G_MAXSSIZE / 2)), path, error))
     return NULL;
-  }
-  file = sf_open_fd (descriptor, SFM_READ, &info, SF_TRUE);
-  if (!file) {
-    fail (error, G_IO_ERROR_INVALID_DATA, path, sf_strerror (NULL));
-    return NULL;
-  }
-  audio->n_channels = (guint) MAX (info.channels, 0);
-  audio->rate_hz = (guint) MAX (info.samplerate, 0);
-  if (audio->n_channels == 0 || audio->rate_hz == 0)
-    good = fail (error, G_IO_ERROR_INVALID_DATA, path, _ ("its header names no channels or no sample rate."));
-  else
-    good = read_samples (audio, file, (gsize) MIN (ceil (max_s * audio->rate_hz), (double) (G_MAXSSIZE / 2)), path, error);
-  if ((comment = sf_get_string (file, SF_STR_COMMENT)))
-    audio->comment = g_strdup (comment);
-  sf_close (file);
-  return good ? g_steal_pointer (&audio) : NULL;
+  audio->comment = g_strdup (cw_audio_stream_get_comment (stream));
+  return g_steal_pointer (&audio);
 }
 
 /* ---- converting ------------------------------------------------------------------------------------------------------ */
-
-/* Every channel beyond the first two goes to both sides at half its level; the sum is scaled so that it cannot clip. */
-static void
-mix_to_stereo (float *to, const float *from, guint n_channels)
-{
-  const guint n_others = n_channels - 2;
-  float       others = 0.0f;
-
-  for (guint channel = 2; channel < n_channels; channel++)
-    others += from[channel];
-  for (guint side = 0; side < 2; side++)
-    to[side] = (from[side] + 0.5f * others) / (1.0f + 0.5f * (float) n_others);
-}
 
 static gboolean
 mix (CwAudio *audio, guint n_channels, GError **error)
@@ -136,21 +79,7 @@ mix (CwAudio *audio, guint n_channels, GError **error)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NO_SPACE, _ ("There is not enough memory to mix the sound."));
     return FALSE;
   }
-  for (gsize i = 0; i < audio->n_samples; i++) {
-    const float *from = audio->samples + i * audio->n_channels;
-    float       *to = mixed + i * n_channels;
-
-    if (n_channels == 2 && audio->n_channels > 2) {
-      mix_to_stereo (to, from, audio->n_channels);
-    } else {
-      double sum = 0.0;
-
-      for (guint channel = 0; channel < audio->n_channels; channel++)
-        sum += from[channel];
-      for (guint channel = 0; channel < n_channels; channel++)
-        to[channel] = (float) (sum / audio->n_channels);
-    }
-  }
+  cw_audio_mix (mixed, n_channels, audio->samples, audio->n_channels, audio->n_samples);
   g_free (audio->samples);
   audio->samples = mixed;
   audio->n_channels = n_channels;

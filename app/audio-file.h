@@ -20,8 +20,7 @@ typedef struct {
 CwAudio *cw_audio_read (const char *path, GError **error);
 /* The same, but no more than the first @max_s seconds. */
 CwAudio *cw_audio_read_part (const char *path, double max_s, GError **error);
-/* Resamples (libsoxr, best quality) and mixes to 1 or 2 channels: to mono is the mean, mono to stereo a copy, more to
- * stereo keeps the first two and shares the others. In place. */
+/* Resamples (libsoxr, best quality) and mixes to 1 or 2 channels: as cw_audio_mix does. In place. */
 gboolean cw_audio_convert (CwAudio *audio, guint rate_hz, guint n_channels, GError **error);
 void     cw_audio_free (CwAudio *audio);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwAudio, cw_audio_free)

@@ -9,6 +9,8 @@
 #include "commands/progress.h"
 #include "error.h"
 
+#define LONG_BYTES (4000ull << 20) /* a little less than what a WAV file holds */
+
 typedef struct {
   char    *model, *output, *format;
   gboolean json, quiet;
@@ -16,20 +18,24 @@ typedef struct {
 } Options;
 
 typedef struct {
-  GArray        *samples; /* of float, interleaved */
+  CwExport      *export;
+  guint64        n_samples, n_samples_total;
+  GError        *error; /* of the exporter: nothing more is written */
   CwProgressLine line;
 } Run;
 
 static void
 take_block (const cw_block *block, void *user)
 {
-  g_array_append_vals (((Run *) user)->samples, block->samples, (guint) (block->n_samples * block->n_channels));
-}
+  Run        *run = user;
+  cw_progress progress = { .stage = CW_STAGE_AUDIO, .n_samples_total = run->n_samples_total, .remaining_s = -1.0 };
 
-static void
-take_progress (const cw_progress *progress, void *user)
-{
-  cw_progress_line_update (&((Run *) user)->line, progress);
+  if (run->error || (block->n_samples && !cw_export_append (run->export, block->samples, block->n_samples, &run->error)))
+    return;
+  run->n_samples += block->n_samples;
+  progress.step = progress.n_samples = run->n_samples;
+  progress.n_steps = progress.n_samples_total;
+  cw_progress_line_update (&run->line, &progress);
 }
 
 static gboolean
@@ -45,53 +51,90 @@ choose_format (const Options *options, CwFormat *format, GError **error)
   return FALSE;
 }
 
+/* From the file of codes to the sound file, block by block; Ctrl-C ends it where it is. */
+static gboolean
+decode (Run *run, cw_decoder *decoder, cw_codes_reader *reader, const atomic_bool *cancel, GError **error)
+{
+  const cw_sink  sink = { .block = take_block, .user = run };
+  cw_codes_block block = { .n_frames = 1 };
+  cw_error       problem = { 0 };
+  cw_status      status = CW_OK;
+
+  while (status == CW_OK && !run->error && !atomic_load (cancel)) {
+    if ((status = cw_codes_reader_next (reader, &block, &problem)) != CW_OK || block.n_frames == 0)
+      break;
+    status = cw_decoder_push (decoder, &block, &sink, &problem);
+  }
+  if (status == CW_OK && !run->error)
+    status = cw_decoder_finish (decoder, &sink, &problem);
+  if (run->error)
+    g_propagate_error (error, g_steal_pointer (&run->error));
+  else if (status != CW_OK)
+    cw_take_error (error, &problem);
+  else
+    return cw_export_finish (g_steal_pointer (&run->export), error);
+  return FALSE;
+}
+
+static void
+report (const Options *options, const cw_codes_info *info, guint64 n_samples, gboolean stopped)
+{
+  const double duration_s = (double) n_samples / info->rate_hz;
+
+  if (options->json)
+    cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I, s:I, s:b}", "path", options->output, "duration_s", duration_s, "samples",
+                                      (json_int_t) n_samples, "rate_hz", (json_int_t) info->rate_hz, "channels",
+                                      (json_int_t) info->n_channels, "stopped", (int) stopped));
+  else if (!options->quiet)
+    g_print (_ ("%s: %.1f s\n"), options->output, duration_s);
+}
+
 static CwExit
 run (const Options *options, GError **error)
 {
-  Run       state = { 0 };
-  cw_sink   sink = { take_block, take_progress, NULL, &state };
-  cw_error  problem = { 0 };
-  CwFormat  format;
-  CwLoaded  loaded;
-  cw_codes *codes;
-  CwExit    code = CW_EXIT_FAILED;
-  cw_status status;
+  Run                  state = { 0 };
+  cw_error             problem = { 0 };
+  CwFormat             format;
+  CwLoaded             loaded;
+  cw_codes_reader     *reader;
+  const cw_codes_info *info;
+  cw_decoder          *decoder;
+  CwExit               code = CW_EXIT_FAILED;
 
   if (!choose_format (options, &format, error))
     return CW_EXIT_USAGE;
   if (!cw_export_check_place (options->output, error))
     return CW_EXIT_FAILED;
-  if (!(codes = cw_codes_read (options->rest[0], &problem))) {
+  if (!(reader = cw_codes_reader_new (options->rest[0], &problem))) {
     cw_take_error (error, &problem);
     return cw_command_exit_code (*error, FALSE);
   }
-  if (!cw_command_load (&loaded, options->model, NULL, 0, &code, error)) {
-    cw_codes_free (codes);
+  if (!cw_command_load (&loaded, options->model, "f32", 0, &code, error)) {
+    cw_codes_reader_free (reader);
     return code;
   }
-  sink.cancel = cw_command_catch_interrupt ();
-  state.samples = g_array_new (FALSE, FALSE, sizeof (float));
-  cw_progress_line_begin (&state.line, options->quiet, codes->rate_hz);
-  status = cw_decode (loaded.model, codes, &sink, &problem);
-  cw_progress_line_end (&state.line);
-  if (status != CW_OK) {
+  info = cw_codes_reader_get_info (reader);
+  if (!(decoder = cw_decoder_new (loaded.model, info, &problem)))
     cw_take_error (error, &problem);
-    code = cw_command_exit_code (*error, FALSE);
-  } else if (cw_export (options->output, format, (const float *) (void *) state.samples->data,
-                        state.samples->len / codes->n_channels, codes->n_channels, codes->rate_hz, NULL, error)) {
-    const double duration_s = (double) (state.samples->len / codes->n_channels) / codes->rate_hz;
+  else if ((state.export = cw_export_begin (options->output, format, info->n_samples > LONG_BYTES / 4 / info->n_channels, info->n_channels,
+                                           info->rate_hz, NULL, error))) {
+    const atomic_bool *cancel = cw_command_catch_interrupt ();
+    gboolean           done;
 
-    code = CW_EXIT_DONE;
-    if (options->json)
-      cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I}", "path", options->output, "duration_s", duration_s, "rate_hz",
-                                        (json_int_t) codes->rate_hz, "channels", (json_int_t) codes->n_channels));
-    else if (!options->quiet)
-      g_print (_ ("%s: %.1f s\n"), options->output, duration_s);
-  } else {
-    code = CW_EXIT_FAILED;
+    state.n_samples_total = info->n_samples;
+    cw_progress_line_begin (&state.line, options->quiet, info->rate_hz);
+    done = decode (&state, decoder, reader, cancel, error);
+    cw_progress_line_end (&state.line);
+    if (done) {
+      code = state.n_samples < info->n_samples && atomic_load (cancel) ? CW_EXIT_STOPPED : CW_EXIT_DONE;
+      report (options, info, state.n_samples, code == CW_EXIT_STOPPED);
+    }
   }
-  g_array_unref (state.samples);
-  cw_codes_free (codes);
+  if (*error)
+    code = cw_command_exit_code (*error, FALSE);
+  cw_export_abandon (state.export);
+  cw_decoder_free (decoder);
+  cw_codes_reader_free (reader);
   cw_command_unload (&loaded);
   return code;
 }
@@ -114,7 +157,8 @@ cw_command_decode (int argc, char **argv)
   GError *error = NULL;
   int     result;
 
-  g_option_context_set_summary (context, _ ("Turns codes that “clipwright encode” wrote back into sound."));
+  g_option_context_set_summary (context, _ ("Turns codes that “clipwright encode” wrote, of any length, back into sound. Ctrl-C keeps\n"
+                                            "what was decoded."));
   g_option_context_add_main_entries (context, entries, NULL);
   if (cw_command_parse (context, &argc, &argv, &result)) {
     if (!options.rest || !options.rest[0] || options.rest[1] || !options.output) {

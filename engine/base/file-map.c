@@ -50,3 +50,13 @@ cw_file_map_close (cw_file_map *map)
     munmap ((void *) map->bytes, map->n);
   *map = (cw_file_map){ 0 };
 }
+
+void
+cw_file_map_release (const cw_file_map *map, const void *from, size_t n_bytes)
+{
+  const uintptr_t page = (uintptr_t) sysconf (_SC_PAGESIZE), begin = (uintptr_t) from / page * page;
+  const uintptr_t end = ((uintptr_t) from + n_bytes) / page * page;
+
+  if (map->bytes && begin >= (uintptr_t) map->bytes && end > begin && end <= (uintptr_t) map->bytes + map->n)
+    madvise ((void *) begin, end - begin, MADV_DONTNEED);
+}

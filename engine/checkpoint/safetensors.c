@@ -291,6 +291,12 @@ cw_safetensors_header (const cw_safetensors *file, size_t *n_bytes)
   return (const char *) file->map.bytes + 8;
 }
 
+void
+cw_safetensors_release (const cw_safetensors *file, const void *from, size_t n_bytes)
+{
+  cw_file_map_release (&file->map, from, n_bytes);
+}
+
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 /* The header's JSON, padded with spaces so that the data begin at a multiple of 8. NULL when memory is short. */
@@ -331,30 +337,40 @@ make_header (const cw_named_tensor *tensors, size_t n_tensors, const char *const
 }
 
 cw_status
-cw_safetensors_write (const char *path, const cw_named_tensor *tensors, size_t n_tensors,
-                      const char *const (*metadata)[2], size_t n_metadata, cw_error *error)
+cw_safetensors_write_begin (cw_file_write *write, const char *path, const cw_named_tensor *tensors, size_t n_tensors,
+                            const char *const (*metadata)[2], size_t n_metadata, cw_error *error)
 {
-  char         *header = make_header (tensors, n_tensors, metadata, n_metadata);
-  const size_t  n = header ? strlen (header) : 0;
-  cw_file_write write;
-  uint8_t       length[8];
-  cw_status     status;
+  char        *header = make_header (tensors, n_tensors, metadata, n_metadata);
+  const size_t n = header ? strlen (header) : 0;
+  uint8_t      length[8];
+  cw_status    status;
 
   if (!header)
     return cw_fail_memory (error, path, n_tensors * 128);
-  if ((status = cw_file_write_begin (&write, path, error)) == CW_OK) {
+  if ((status = cw_file_write_begin (write, path, error)) == CW_OK) {
     for (unsigned i = 0; i < 8; i++)
       length[i] = (uint8_t) ((uint64_t) n >> 8 * i);
-    fwrite (length, 1, 8, write.file);
-    fwrite (header, 1, n, write.file);
-    for (size_t i = 0; i < n_tensors; i++) {
-      const cw_tensor *t = &tensors[i].tensor;
-      const size_t     n_elements = cw_tensor_n_elements (t);
-      if (n_elements)
-        fwrite (t->data, cw_dtype_size (t->dtype), n_elements, write.file);
-    }
-    status = cw_file_write_end (&write, error);
+    fwrite (length, 1, 8, write->file);
+    fwrite (header, 1, n, write->file);
   }
   free (header);
   return status;
+}
+
+cw_status
+cw_safetensors_write (const char *path, const cw_named_tensor *tensors, size_t n_tensors,
+                      const char *const (*metadata)[2], size_t n_metadata, cw_error *error)
+{
+  cw_file_write write;
+  cw_status     status = cw_safetensors_write_begin (&write, path, tensors, n_tensors, metadata, n_metadata, error);
+
+  if (status != CW_OK)
+    return status;
+  for (size_t i = 0; i < n_tensors; i++) {
+    const cw_tensor *t = &tensors[i].tensor;
+    const size_t     n_elements = cw_tensor_n_elements (t);
+    if (n_elements)
+      fwrite (t->data, cw_dtype_size (t->dtype), n_elements, write.file);
+  }
+  return cw_file_write_end (&write, error);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/file-write.h"
 #include "base/tensor.h"
 #include "engine.h"
 
@@ -37,3 +38,10 @@ typedef struct {
 /* Writes beside @path, syncs, renames. @metadata: n_metadata pairs key, value; may be NULL. */
 cw_status cw_safetensors_write (const char *path, const cw_named_tensor *tensors, size_t n_tensors,
                                 const char *const (*metadata)[2], size_t n_metadata, cw_error *error);
+/* The same, but only the header is written: the tensors' bytes, one behind the other, and cw_file_write_end are the caller's. Their data are
+ * not looked at. */
+cw_status cw_safetensors_write_begin (cw_file_write *write, const char *path, const cw_named_tensor *tensors, size_t n_tensors,
+                                      const char *const (*metadata)[2], size_t n_metadata, cw_error *error);
+
+/* cw_file_map_release on a part of a tensor. */
+void cw_safetensors_release (const cw_safetensors *file, const void *from, size_t n_bytes);

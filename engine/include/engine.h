@@ -257,9 +257,9 @@ struct cw_codes {
 };
 
 void      cw_codes_free (cw_codes *codes);
-/* A small safetensors file: `codes` (I64 [n_chunks, 1, K, T]), `scales` (F32), and the rest as metadata. Written
- * beside, synced, renamed. */
+/* Written beside, synced, renamed: JSON when @path ends in .json, else safetensors; both layouts are in generate/codes-file.h. */
 cw_status cw_codes_write (const cw_codes *codes, const char *path, cw_error *error);
+/* Either layout, told by the file's first bytes. */
 cw_codes *cw_codes_read (const char *path, cw_error *error);
 
 /* @samples interleaved [n_samples, n_channels], at the model's rate and channel count. @bandwidth_kbps 0: MusicGen's, or the
@@ -267,6 +267,71 @@ cw_codes *cw_codes_read (const char *path, cw_error *error);
 cw_codes *cw_encode (cw_model *model, const float *samples, size_t n_samples, double bandwidth_kbps, cw_error *error);
 /* Whole-clip decode: gives blocks to @sink like cw_generate, the samples cut to codes->n_samples. */
 cw_status cw_decode (cw_model *model, const cw_codes *codes, const cw_sink *sink, cw_error *error);
+
+/* ---- the codec as a stream: hours of sound in constant memory ------------------------------------------------------ */
+
+/* What codes are of. */
+typedef struct {
+  unsigned n_codebooks, codebook_size; /* K, V; as in cw_codes */
+  unsigned rate_hz, n_channels;
+  size_t   chunk_frames; /* T of each chunk, where the sound is cut into overlapping chunks (48 kHz); 0: frames go on and on */
+  bool     scaled;       /* chunks have scales */
+  size_t   n_frames;     /* of all chunks together, so far or in all */
+  size_t   n_samples;    /* per channel; decoding is cut to it */
+} cw_codes_info;
+
+/* Frames that follow those before: a whole chunk, or where there are none any number. */
+typedef struct {
+  const int32_t *codes;    /* codebook k at codes[k * ld]; valid during the call, or until the reader's next */
+  size_t         ld, n_frames;
+  float          scale;    /* of the chunk; 1 where there are none */
+} cw_codes_block;
+
+/* What becomes of a block; an error ends the encoding. */
+typedef cw_status (*cw_codes_take) (const cw_codes_block *block, void *user, cw_error *error);
+
+/* Encodes sound as it comes, to exactly the codes of the whole. Memory does not grow with the length, but for a codec that divides
+ * the whole signal by its loudness (normalize without chunks): that one hears the end first. @bandwidth_kbps as above. */
+typedef struct cw_encoder cw_encoder;
+
+cw_encoder          *cw_encoder_new (cw_model *model, double bandwidth_kbps, cw_error *error);
+void                 cw_encoder_free (cw_encoder *encoder);
+const cw_codes_info *cw_encoder_get_info (const cw_encoder *encoder); /* counts what was pushed and given out; the encoder's */
+/* @samples interleaved [n_samples, n_channels] as for cw_encode, any number, every one finite (else CW_ERROR_ARGUMENT). */
+cw_status            cw_encoder_push (cw_encoder *encoder, const float *samples, size_t n_samples, cw_codes_take take, void *user,
+                                      cw_error *error);
+/* The sound ends here: gives out the rest. Once; CW_ERROR_ARGUMENT when there was no sound. */
+cw_status            cw_encoder_finish (cw_encoder *encoder, cw_codes_take take, void *user, cw_error *error);
+
+/* A file of codes, as cw_codes_write writes it, block by block. */
+typedef struct cw_codes_writer cw_codes_writer;
+
+cw_codes_writer *cw_codes_writer_new (const char *path, const cw_codes_info *info, cw_error *error);
+/* Suits cw_codes_take, with the writer as @user. */
+cw_status        cw_codes_writer_add (const cw_codes_block *block, void *writer, cw_error *error);
+/* Only now is there a file at @path. */
+cw_status        cw_codes_writer_finish (cw_codes_writer *writer, size_t n_samples, cw_error *error);
+/* Unless it was finished, nothing is left of it. */
+void             cw_codes_writer_free (cw_codes_writer *writer);
+
+typedef struct cw_codes_reader cw_codes_reader;
+
+cw_codes_reader     *cw_codes_reader_new (const char *path, cw_error *error);
+void                 cw_codes_reader_free (cw_codes_reader *reader);
+const cw_codes_info *cw_codes_reader_get_info (const cw_codes_reader *reader); /* what the file says of the whole; the reader's */
+/* Every code is checked. CW_OK with n_frames 0 after the last block. */
+cw_status            cw_codes_reader_next (cw_codes_reader *reader, cw_codes_block *block, cw_error *error);
+
+/* Decodes codes as they come, to exactly the samples of the whole, cut to info->n_samples. */
+typedef struct cw_decoder cw_decoder;
+
+cw_decoder *cw_decoder_new (cw_model *model, const cw_codes_info *info, cw_error *error);
+void        cw_decoder_free (cw_decoder *decoder);
+/* Gives what is final now to @sink; its cancel flag is looked at. */
+cw_status   cw_decoder_push (cw_decoder *decoder, const cw_codes_block *block, const cw_sink *sink, cw_error *error);
+/* The codes end here: gives out the rest, and the block that is the last. Once; after a cancel, too, for what is still to come of
+ * the frames before it. */
+cw_status   cw_decoder_finish (cw_decoder *decoder, const cw_sink *sink, cw_error *error);
 
 /* ---- how fast --------------------------------------------------------------------------------------------------- */
 

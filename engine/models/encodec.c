@@ -12,8 +12,6 @@
 #include "base/error.h"
 #include "models/layers.h"
 
-#define ENCODE_PUSH_SAMPLES 32768 /* of the encoder's stream: bounds its memory whatever the signal's length */
-
 struct cw_encodec {
   cw_backend       *be;
   cw_source         source;
@@ -23,6 +21,14 @@ struct cw_encodec {
   cw_seanet        *encoder; /* NULL until something is to be encoded */
   cw_seanet        *decoder;
   cw_tensor        *books; /* n_books of [V, D], f32 */
+};
+
+struct cw_encodec_encoder {
+  cw_encodec       *codec;
+  cw_arena          arena;
+  cw_seanet_stream *net;
+  size_t            max_frames;
+  float            *latent; /* [D, max_frames] */
 };
 
 struct cw_encodec_stream {
@@ -197,7 +203,9 @@ size_t
 cw_encodec_books_for (const cw_encodec_config *config, double kbps, cw_error *error)
 {
   const double per_book = log2 ((double) config->codebook_size) * (double) config->frame_rate_hz;
+  char         list[256];
   size_t       n;
+  int          at;
 
   if (kbps == 0.0)
     kbps = config->bandwidths[0];
@@ -206,8 +214,10 @@ cw_encodec_books_for (const cw_encodec_config *config, double kbps, cw_error *er
       n = (size_t) floor (kbps * 1000.0 / per_book);
       return n < 1 ? 1 : n > config->n_books ? config->n_books : n;
     }
-  cw_fail (error, CW_ERROR_ARGUMENT, "This codec has no bandwidth of %g kbit/s; its bandwidths run from %g to %g.", kbps,
-           config->bandwidths[0], config->bandwidths[config->n_bandwidths - 1]);
+  at = snprintf (list, sizeof list, "%g", config->bandwidths[0]);
+  for (size_t i = 1; i < config->n_bandwidths && at < (int) sizeof list; i++)
+    at += snprintf (list + at, sizeof list - (size_t) at, ", %g", config->bandwidths[i]);
+  cw_fail (error, CW_ERROR_ARGUMENT, "This codec has no bandwidth of %g kbit/s; it has %s.", kbps, list);
   return 0;
 }
 
@@ -304,39 +314,94 @@ cw_encodec_load_encoder (cw_encodec *codec, cw_error *error)
   return codec->encoder ? CW_OK : error ? error->code : CW_ERROR_FORMAT;
 }
 
+cw_encodec_encoder *
+cw_encodec_encoder_new (cw_encodec *codec, size_t max_samples, cw_error *error)
+{
+  cw_encodec_encoder *encoder;
+
+  if (cw_encodec_load_encoder (codec, error) != CW_OK)
+    return NULL;
+  if (!(encoder = calloc (1, sizeof *encoder))) {
+    cw_fail_memory (error, "the codec", sizeof *encoder);
+    return NULL;
+  }
+  encoder->codec = codec;
+  if ((encoder->net = cw_seanet_stream_new (codec->encoder, max_samples, 1, error))) {
+    encoder->max_frames = cw_seanet_stream_max_out (encoder->net);
+    encoder->latent = cw_arena_new (&encoder->arena, float, codec->config.net.latent * encoder->max_frames);
+    if (cw_arena_ok (&encoder->arena, "the codec's buffers", error))
+      return encoder;
+  }
+  cw_encodec_encoder_free (encoder);
+  return NULL;
+}
+
+void
+cw_encodec_encoder_free (cw_encodec_encoder *encoder)
+{
+  if (!encoder)
+    return;
+  cw_seanet_stream_free (encoder->net);
+  cw_arena_free (&encoder->arena);
+  free (encoder);
+}
+
+void
+cw_encodec_encoder_reset (cw_encodec_encoder *encoder)
+{
+  cw_seanet_stream_reset (encoder->net);
+}
+
+size_t
+cw_encodec_encoder_max_frames (const cw_encodec_encoder *encoder)
+{
+  return encoder->max_frames;
+}
+
+size_t
+cw_encodec_encoder_push (cw_encodec_encoder *encoder, const float *x, size_t ld_x, size_t n, bool end, float **latent,
+                         size_t *ld)
+{
+  const float *y;
+  size_t       ld_y, n_frames;
+
+  cw_seanet_stream_push (encoder->net, &x, ld_x, n, end, &y, &ld_y, &n_frames);
+  for (size_t i = 0; i < encoder->codec->config.net.latent; i++)
+    memcpy (encoder->latent + i * encoder->max_frames, y + i * ld_y, n_frames * sizeof *y);
+  *latent = encoder->latent;
+  *ld = encoder->max_frames;
+  return n_frames;
+}
+
 cw_status
 cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, cw_error *error)
 {
-  cw_seanet_stream *stream = NULL;
-  cw_status         status = cw_encodec_load_encoder (codec, error);
-  const size_t      n_frames = cw_encodec_n_frames (&codec->config, n), d = codec->config.net.latent;
-  const size_t      piece = codec->config.net.group_norm || n < ENCODE_PUSH_SAMPLES ? n : ENCODE_PUSH_SAMPLES;
-  size_t            done = 0;
+  const size_t        n_frames = cw_encodec_n_frames (&codec->config, n), d = codec->config.net.latent;
+  const size_t        piece = codec->config.net.group_norm || n < CW_ENCODE_PUSH_SAMPLES ? n : CW_ENCODE_PUSH_SAMPLES;
+  cw_encodec_encoder *encoder = cw_encodec_encoder_new (codec, piece, error);
+  size_t              done = 0;
 
-  if (status != CW_OK)
-    return status;
-  if (!(stream = cw_seanet_stream_new (codec->encoder, piece, 1, error)))
-    return CW_ERROR_MEMORY;
+  if (!encoder)
+    return error ? error->code : CW_ERROR_FORMAT;
   for (size_t at = 0; at < n; at += piece) {
-    const size_t  now = n - at < piece ? n - at : piece;
-    const float  *y;
-    size_t        ld_y, n_new;
+    const size_t now = n - at < piece ? n - at : piece;
+    float       *y;
+    size_t       ld_y, n_new;
 
-    cw_seanet_stream_push (stream, &(const float *){ x + at }, ld_x, now, at + now == n, &y, &ld_y, &n_new);
+    n_new = cw_encodec_encoder_push (encoder, x + at, ld_x, now, at + now == n, &y, &ld_y);
     for (size_t i = 0; i < d; i++)
       memcpy (latent + i * n_frames + done, y + i * ld_y, n_new * sizeof *latent);
     done += n_new;
   }
-  cw_seanet_stream_free (stream);
+  cw_encodec_encoder_free (encoder);
   return CW_OK;
 }
 
 void
-cw_encodec_quantise (cw_encodec *codec, float *latent, size_t n_frames, size_t n_books, int32_t *codes)
+cw_encodec_quantise (cw_encodec *codec, float *latent, size_t ld, size_t n, size_t n_books, int32_t *codes, size_t ld_codes)
 {
   for (size_t i = 0; i < n_books; i++)
-    codec->be->nearest (codec->be, codes + i * n_frames, latent, n_frames, n_frames, codec->config.net.latent,
-                        &codec->books[i]);
+    codec->be->nearest (codec->be, codes + i * ld_codes, latent, ld, n, codec->config.net.latent, &codec->books[i]);
 }
 
 void

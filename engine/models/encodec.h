@@ -22,6 +22,8 @@ typedef struct {
   size_t           chunk_samples, stride_samples; /* 0: the whole signal is one chunk */
 } cw_encodec_config;
 
+#define CW_ENCODE_PUSH_SAMPLES 32768 /* of the encoder's stream: bounds its memory whatever the signal's length */
+
 typedef struct cw_encodec cw_encodec;
 
 /* From config.json, or its "audio_encoder" part. */
@@ -33,7 +35,7 @@ cw_encodec              *cw_encodec_load (cw_backend *be, const cw_encodec_confi
 void                     cw_encodec_free (cw_encodec *codec);
 const cw_encodec_config *cw_encodec_get_config (const cw_encodec *codec);
 
-/* Loads the encoder unless it is there; cw_encodec_latent does it when it must. */
+/* Loads the encoder unless it is there; cw_encodec_encoder_new does it when it must. */
 cw_status                cw_encodec_load_encoder (cw_encodec *codec, cw_error *error);
 
 /* Books that a bandwidth uses; 0 kbit/s: the first of the targets. Returns 0 and an error when it is none of the targets. */
@@ -43,10 +45,24 @@ size_t cw_encodec_n_frames (const cw_encodec_config *config, size_t n_samples);
 /* Chunks of a signal and the length it is zero-padded to, per channel. */
 size_t cw_encodec_n_chunks (const cw_encodec_config *config, size_t n_samples, size_t *padded);
 
-/* One chunk: @x [C, ld_x], @n >= 1 samples, already divided by its scale. @latent [D, n_frames] written whole. */
+/* The encoder as a stream of samples, already divided by their scale; up to @max_samples a push. A model with group norm takes a whole
+ * chunk in one push. Many pushes give exactly the latents of one: every layer keeps what it still needs, the LSTM its state. */
+typedef struct cw_encodec_encoder cw_encodec_encoder;
+
+cw_encodec_encoder *cw_encodec_encoder_new (cw_encodec *codec, size_t max_samples, cw_error *error);
+void                cw_encodec_encoder_free (cw_encodec_encoder *encoder);
+void                cw_encodec_encoder_reset (cw_encodec_encoder *encoder);
+/* The most frames that one push gives out. */
+size_t              cw_encodec_encoder_max_frames (const cw_encodec_encoder *encoder);
+/* @x [C, ld_x], @n <= max_samples; @end: no more follow (n may then be 0, but not the whole signal empty). Returns how many frames became
+ * final: *latent [D, *ld] is the encoder's until the next push, and may be changed (cw_encodec_quantise). */
+size_t              cw_encodec_encoder_push (cw_encodec_encoder *encoder, const float *x, size_t ld_x, size_t n, bool end,
+                                             float **latent, size_t *ld);
+
+/* One whole chunk: @x [C, ld_x], @n >= 1 samples. @latent [D, n_frames] written whole. */
 cw_status cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, cw_error *error);
-/* @codes [n_books, n_frames] from @latent [D, n_frames], which is used up: it ends as what the books left over. */
-void cw_encodec_quantise (cw_encodec *codec, float *latent, size_t n_frames, size_t n_books, int32_t *codes);
+/* @codes [n_books, ld_codes] from @n frames of @latent [D, ld], which are used up: they end as what the books left over. */
+void cw_encodec_quantise (cw_encodec *codec, float *latent, size_t ld, size_t n, size_t n_books, int32_t *codes, size_t ld_codes);
 /* @latent [D, ld] = sum of the code vectors of @codes [n_books, ld_codes], @n frames. */
 void cw_encodec_dequantise (cw_encodec *codec, const int32_t *codes, size_t ld_codes, size_t n_books, size_t n,
                             float *latent, size_t ld);

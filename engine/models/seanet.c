@@ -359,6 +359,12 @@ cw_seanet_stream_free (cw_seanet_stream *stream)
   free (stream);
 }
 
+size_t
+cw_seanet_stream_max_out (const cw_seanet_stream *stream)
+{
+  return stream->max_out;
+}
+
 static void
 residual_reset (residual_stream *stream, const residual *r)
 {

@@ -38,6 +38,8 @@ void       cw_seanet_free (cw_seanet *net);
  * here. What comes out of a signal does not depend on the others. */
 cw_seanet_stream *cw_seanet_stream_new (cw_seanet *net, size_t max_push, size_t n_signals, cw_error *error);
 void              cw_seanet_stream_free (cw_seanet_stream *stream);
+/* The most columns of a signal that one push gives out. */
+size_t            cw_seanet_stream_max_out (const cw_seanet_stream *stream);
 /* Back to the beginning, for other signals. */
 void              cw_seanet_stream_reset (cw_seanet_stream *stream);
 

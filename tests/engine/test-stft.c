@@ -3,10 +3,9 @@
  * test-stft.c: frames against the sum that defines them, in double: even, odd and prime lengths, short windows, both ways of placing frames.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "base/stft.h"
+#include "check.h"
 
 static const cw_stft_config configs[] = {
   { .n_fft = 2, .hop = 1 },
@@ -66,7 +65,6 @@ main (void)
   enum { N = 1300 };
   float    x[N];
   float   *bins = malloc (sizeof *bins * 2 * N);
-  int      failures = 0;
   unsigned state = 1;
 
   for (size_t i = 0; i < N; i++) {
@@ -81,27 +79,17 @@ main (void)
     const size_t expected = (c->centred ? N + c->n_fft / 2 * 2 - c->n_fft : N - c->n_fft) / c->hop + 1;
     double       worst;
 
-    if (!stft || cw_stft_n_frames (stft, N) != expected) {
-      printf ("%zu: %s, frames\n", c->n_fft, error.message);
-      failures++;
-    } else if (!((worst = worst_of (c, stft, x, N, bins)) < 2e-6)) {
-      printf ("n_fft %zu, hop %zu: differs by %g of the largest bin\n", c->n_fft, c->hop, worst);
-      failures++;
-    }
-    if (stft && (cw_stft_n_frames (stft, c->n_fft / 2) != 0 || cw_stft_n_frames (stft, 0) != 0)) {
-      printf ("n_fft %zu: frames of too short a signal\n", c->n_fft);
-      failures++;
-    }
+    CHECK (stft && cw_stft_n_frames (stft, N) == expected, "n_fft %zu: %s", c->n_fft, error.message);
+    worst = worst_of (c, stft, x, N, bins);
+    CHECK (worst < 2e-6, "n_fft %zu, hop %zu: differs by %g of the largest bin", c->n_fft, c->hop, worst);
+    CHECK (cw_stft_n_frames (stft, c->n_fft / 2) == 0 && cw_stft_n_frames (stft, 0) == 0, "n_fft %zu: frames of too short a signal", c->n_fft);
     cw_stft_free (stft);
   }
   for (size_t i = 0; i < 4; i++) {
     static const cw_stft_config wrong[] = { { .n_fft = 1, .hop = 1 }, { .n_fft = 8 }, { .n_fft = 8, .hop = 1, .win = 9 }, { .n_fft = CW_FFT_MAX + 1, .hop = 1 } };
     cw_error error = { 0 };
-    if (cw_stft_new (&wrong[i], &error) || error.code != CW_ERROR_ARGUMENT) {
-      printf ("the wrong configuration %zu was taken\n", i);
-      failures++;
-    }
+    CHECK (!cw_stft_new (&wrong[i], &error) && error.code == CW_ERROR_ARGUMENT, "the wrong configuration %zu is taken", i);
   }
   free (bins);
-  return failures ? 1 : 0;
+  return check_done ();
 }

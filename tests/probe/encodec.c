@@ -154,7 +154,8 @@ put_run (signal *s, const char *run, double bandwidth)
     return out_of_memory (s->p);
   memcpy (rest, s->latent, s->n_chunks * latent_floats * sizeof *rest);
   for (size_t i = 0; i < s->n_chunks; i++)
-    cw_encodec_quantise (s->codec, rest + i * latent_floats, s->frames, n_books, codes + i * n_books * s->frames);
+    cw_encodec_quantise (s->codec, rest + i * latent_floats, s->frames, s->frames, n_books, codes + i * n_books * s->frames,
+                         s->frames);
   snprintf (name, sizeof name, "%s_codes", run);
   if (!probe_put_i64 (s->p, name, codes, PROBE_DIMS (s->n_chunks, 1, n_books, s->frames)))
     return false;

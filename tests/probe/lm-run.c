@@ -111,7 +111,7 @@ read_audio (run *r, int32_t **given)
     if (cw_encodec_latent (codec, (const float *) audio->data + side * audio->dims[2], audio->dims[2], audio->dims[2],
                            latent, &r->m->p->error) != CW_OK)
       return false;
-    cw_encodec_quantise (codec, latent, frames, k_side, side_codes);
+    cw_encodec_quantise (codec, latent, frames, frames, k_side, side_codes, frames);
     for (size_t i = 0; i < k_side; i++)
       memcpy (*given + (i * sides + side) * frames, side_codes + i * frames, frames * sizeof **given);
   }
