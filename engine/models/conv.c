@@ -32,23 +32,26 @@ fold_weight_norm (float *v, const float *g, size_t first, size_t rest)
   }
 }
 
-static void
-fetch_weight (cw_fetch *fetch, float **w, const uint64_t dims[3], const char *name)
+void
+cw_conv_fetch_weight (cw_fetch *fetch, float **w, const uint64_t *dims, unsigned n_dims, const char *name)
 {
-  const uint64_t norms[] = { dims[0], 1, 1 };
+  const uint64_t norms[CW_DIMS_MAX] = { dims[0], 1, 1, 1, 1, 1, 1, 1 };
   float         *g = NULL;
+  size_t         rest = 1;
 
   if (cw_fetch_has (fetch, "%s.conv.weight_v", name)) {
-    cw_fetch_widened (fetch, w, dims, 3, "%s.conv.weight_v", name);
-    cw_fetch_widened (fetch, &g, norms, 3, "%s.conv.weight_g", name);
+    cw_fetch_widened (fetch, w, dims, n_dims, "%s.conv.weight_v", name);
+    cw_fetch_widened (fetch, &g, norms, n_dims, "%s.conv.weight_g", name);
   } else if (cw_fetch_has (fetch, "%s.conv.parametrizations.weight.original1", name)) {
-    cw_fetch_widened (fetch, w, dims, 3, "%s.conv.parametrizations.weight.original1", name);
-    cw_fetch_widened (fetch, &g, norms, 3, "%s.conv.parametrizations.weight.original0", name);
+    cw_fetch_widened (fetch, w, dims, n_dims, "%s.conv.parametrizations.weight.original1", name);
+    cw_fetch_widened (fetch, &g, norms, n_dims, "%s.conv.parametrizations.weight.original0", name);
   } else {
-    cw_fetch_widened (fetch, w, dims, 3, "%s.conv.weight", name);
+    cw_fetch_widened (fetch, w, dims, n_dims, "%s.conv.weight", name);
   }
+  for (unsigned i = 1; i < n_dims; i++)
+    rest *= dims[i];
   if (!fetch->failed && g)
-    fold_weight_norm (*w, g, dims[0], dims[1] * dims[2]);
+    fold_weight_norm (*w, g, dims[0], rest);
 }
 
 /* [c_in, c_out, kernel] to rows (c_out, phase), taps (c_in, shift): see conv.h. */
@@ -107,7 +110,7 @@ cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, s
   conv->pad_left = total - conv->pad_right;
 
   local.arena = &unpacked;
-  fetch_weight (&local, &w, dims, name);
+  cw_conv_fetch_weight (&local, &w, dims, 3, name);
   cw_fetch_vector (&local, &bias, c_out, "%s.conv.bias", name);
   fetch->failed = local.failed;
   if (!fetch->failed) {

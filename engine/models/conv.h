@@ -33,6 +33,9 @@ typedef struct {
 void cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, size_t c_in, size_t c_out,
                     cw_conv_shape shape, const char *name);
 
+/* Its weight alone, [first, …]: NAME.conv.weight, or with weight norm over all axes but the first, folded in. */
+void cw_conv_fetch_weight (cw_fetch *fetch, float **w, const uint64_t *dims, unsigned n_dims, const char *name);
+
 typedef struct {
   const cw_conv *conv;
   size_t         max_push, capacity, max_out;

@@ -23,7 +23,8 @@ static const struct {
   bool (*run) (probe *p);
 } kinds[] = {
   { "audiocraft", probe_audiocraft },
-  { "t5", probe_t5 }, { "lm", probe_lm }, { "melody", probe_lm }, { "encodec", probe_encodec }, { "sampling", probe_sampling },
+  { "t5", probe_t5 }, { "lm", probe_lm }, { "melody", probe_lm }, { "encodec", probe_encodec },
+  { "discriminators", probe_discriminators }, { "sampling", probe_sampling },
 };
 
 static const char usage[] = "usage: clipwright-probe CASE_FOLDER --out FILE.safetensors [--backend NAME] [--tokenizer FILE]\n"

@@ -38,6 +38,7 @@ bool probe_tokenizer (probe *p);
 bool probe_t5 (probe *p);
 bool probe_lm (probe *p);
 bool probe_encodec (probe *p);
+bool probe_discriminators (probe *p);
 bool probe_sampling (probe *p);
 bool probe_audiocraft (probe *p);
 

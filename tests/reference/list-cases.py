@@ -3,7 +3,7 @@
 import os
 import sys
 
-GROUPS = ["audiocraft", "encodec", "lm", "melody", "sampling", "t5", "tokenizer"]
+GROUPS = ["audiocraft", "discriminators", "encodec", "lm", "melody", "sampling", "t5", "tokenizer"]
 
 for group in GROUPS:
     for folder, _, files in sorted(os.walk(os.path.join(sys.argv[1], group))):
