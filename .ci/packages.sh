@@ -4,7 +4,7 @@
 # to build and run the program
 build_packages=(
   gcc libc6-dev binutils meson ninja-build pkg-config python3 gettext
-  libglib2.0-dev libgtk-4-dev libadwaita-1-dev libsndfile1-dev libsoxr-dev portaudio19-dev libjansson-dev libunistring-dev libkissfft-dev
+  libglib2.0-dev libgtk-4-dev libadwaita-1-dev libsndfile1-dev libsoxr-dev portaudio19-dev libjansson-dev libunistring-dev libkissfft-dev libebur128-dev
   libyaml-dev zlib1g-dev libsoup-3.0-dev libsecret-1-dev ca-certificates
   libasound2-plugins desktop-file-utils adwaita-icon-theme librsvg2-common fonts-dejavu-core
 )

@@ -20,6 +20,7 @@ static const struct {
   { "generate", cw_command_generate, N_ ("make a clip from a prompt") },
   { "encode", cw_command_encode, N_ ("turn a sound file into the codec's codes") },
   { "decode", cw_command_decode, N_ ("turn codes back into sound") },
+  { "analyze", cw_command_analyze, N_ ("measure sound, and compare two") },
   { "models", cw_command_models, N_ ("list, get, check, remove models") },
   { "bench", cw_command_bench, N_ ("measure how fast a model runs here") },
   { "doctor", cw_command_doctor, N_ ("say what works on this machine") },

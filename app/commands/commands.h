@@ -26,6 +26,7 @@ typedef enum {
 int cw_command_generate (int argc, char **argv);
 int cw_command_encode (int argc, char **argv);
 int cw_command_decode (int argc, char **argv);
+int cw_command_analyze (int argc, char **argv);
 int cw_command_doctor (int argc, char **argv);
 int cw_command_bench (int argc, char **argv);
 int cw_command_models (int argc, char **argv);

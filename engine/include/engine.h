@@ -333,6 +333,46 @@ cw_status   cw_decoder_push (cw_decoder *decoder, const cw_codes_block *block, c
  * the frames before it. */
 cw_status   cw_decoder_finish (cw_decoder *decoder, const cw_sink *sink, cw_error *error);
 
+/* ---- judging sound --------------------------------------------------------------------------------------------------- */
+
+#define CW_JUDGE_WINDOW_S    5.0
+#define CW_N_PERCENTILES     5
+#define CW_MEL_DISTANCE_MIN  1024 /* samples that it needs */
+
+/* Scores that 5, 25, 50, 75 and 95 of 100 clips stay below. */
+typedef struct {
+  double p[CW_N_PERCENTILES];
+} cw_percentiles;
+
+/* An adversarial discriminator of AudioCraft: MS-STFT, multi-period or multi-scale. */
+typedef struct cw_discriminator cw_discriminator;
+
+typedef struct {
+  const char    *kind;     /* "MultiScaleSTFTDiscriminator" … */
+  unsigned       n_subs;   /* sub-discriminators */
+  unsigned       n_channels, rate_hz; /* of the sound that it judges; rate_hz 0: its codec's */
+  bool           trained;  /* false: the weights were never trained, their scores say nothing, and real and codec are empty */
+  bool           has_codec;
+  size_t         n_clips;
+  cw_percentiles real, codec; /* scores of known-real clips, and of those through the codec */
+} cw_discriminator_info;
+
+/* A folder with config.json, model.safetensors and, if trained, calibration.json (generate/judge.c). Free it before @engine. */
+cw_discriminator            *cw_discriminator_load (cw_engine *engine, const char *folder, cw_error *error);
+void                         cw_discriminator_free (cw_discriminator *discriminator);
+const cw_discriminator_info *cw_discriminator_get_info (const cw_discriminator *discriminator); /* owned by the discriminator */
+/* The score of one window of at most CW_JUDGE_WINDOW_S: mean logits; higher is more real. @samples interleaved [n_samples, n_channels] at
+ * its rate, every one finite. CW_ERROR_ARGUMENT when they are too few for the discriminator. */
+cw_status                    cw_discriminator_judge (cw_discriminator *discriminator, const float *samples, size_t n_samples, double *score,
+                                                     cw_error *error);
+/* How many of 100 clips score lower, between the percentiles by straight lines: 0 below the first, 100 above the last. */
+double                       cw_percentile_of (const cw_percentiles *percentiles, double score);
+
+/* Distance of @a and @b [n_samples], one channel: AudioCraft's multi-scale mel loss (64 to 1024 points, 64 mels from 64 Hz, normalised,
+ * without alphas), and its mel loss (mean absolute difference of log10 mels, 1024 points). 0 is equal. */
+cw_status cw_mel_distance (const float *a, const float *b, size_t n_samples, unsigned rate_hz, double *distance, double *log_mel,
+                           cw_error *error);
+
 /* ---- how fast --------------------------------------------------------------------------------------------------- */
 
 /* All measured in one run, with the engine's threads; times in seconds. */
