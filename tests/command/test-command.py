@@ -241,7 +241,7 @@ class Command(unittest.TestCase):
         for arguments in (["--help"], ["--version"]):
             self.assertTrue(run(*arguments).stdout)
         for command in ("generate", "encode", "decode", "bench", "doctor", "models list", "models get"):
-            self.assertIn(f"clipwright {command} [", run(*command.split(), "--help").stdout)
+            self.assertIn(f"clipwright {command} [", run(*command.split(), "--help").stdout.decode())
 
     def test_no_display(self):
         run(code=1, env={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
