@@ -196,6 +196,17 @@ class Command(unittest.TestCase):
         self.assertIn("broken.wav", run("generate", "x", "-c", "broken.wav", code=1).stderr.decode())
         self.assertIn("melody", run("generate", "x", "--melody", "mine.wav", code=2).stderr.decode())
 
+    def test_melody(self):
+        model = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../reference/cases/models/melody_mono")
+        self.sound("tune.wav", 1.5, 48000, 2)
+        for name, more in (("a.wav", []), ("b.wav", ["--melody", "tune.wav"])):
+            result = json.loads(run("generate", "pop", "-m", model, "-d", "1", "-t", "0", "-o", name, "--json", *more).stdout)
+        self.assertNotEqual(data("a.wav"), data("b.wav"))
+        self.assertEqual(result["recipe"]["melody"], {"file": "tune.wav", "sha256": digest("tune.wav")})
+        # longer than its window, without a word, another prompt on the way
+        run("generate", "-m", model, "-d", "6", "--melody", "tune.wav", "--prompt-at", "2:lofi chill beat", "-o", "c.wav", "-q")
+        self.assertEqual(len(data("c.wav")), 6 * 32000 * 3)
+
     def test_longer_than_the_window(self):
         for name, threads in (("a.wav", "1"), ("b.wav", "2")):
             result = json.loads(run("generate", "rain", "-d", "6", "-s", "3", "--extend-stride", "2", "--threads", threads, "-o", name, "--json",
