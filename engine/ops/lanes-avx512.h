@@ -24,6 +24,18 @@ lanes_sum (__m512 v)
   return _mm_cvtss_f32 (_mm_add_ss (c, _mm_movehdup_ps (c)));
 }
 
+/* Of four at once: lanes_sum of each. */
+static inline __attribute__ ((always_inline)) __m128
+lanes_sums (const __m512 v[4])
+{
+  const __m512 a = _mm512_add_ps (_mm512_shuffle_f32x4 (v[0], v[1], 0x44), _mm512_shuffle_f32x4 (v[0], v[1], 0xee));
+  const __m512 b = _mm512_add_ps (_mm512_shuffle_f32x4 (v[2], v[3], 0x44), _mm512_shuffle_f32x4 (v[2], v[3], 0xee));
+  const __m512 c = _mm512_add_ps (_mm512_shuffle_f32x4 (a, b, 0x88), _mm512_shuffle_f32x4 (a, b, 0xdd));
+  const __m512 d = _mm512_add_ps (c, _mm512_permute_ps (c, 0x4e)), e = _mm512_add_ps (d, _mm512_permute_ps (d, 0xb1));
+
+  return _mm512_castps512_ps128 (_mm512_maskz_compress_ps (0x1111, e));
+}
+
 static inline __attribute__ ((always_inline)) __m512
 exp_parts (__m512 x, __m512 *power)
 {

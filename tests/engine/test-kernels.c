@@ -94,14 +94,14 @@ test_quantised (const cw_kernels *fast, const cw_kernels *plain)
 
   for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
     for (size_t rows = 1; rows <= 9; rows += 2)
-      for (size_t cols = 1; cols <= 7; cols++) {
+      for (size_t cols = 1; cols <= 17; cols += cols < 9 ? 1 : 8) {
         const size_t n_in = (widths[i] + CW_PAD - 1) / CW_PAD * CW_PAD, ld_y = rows + 2, n_y = cols * ld_y + 8;
         const size_t n_groups = n_in / CW_Q4_GROUP, tall = (rows + CW_TILE_ROWS - 1) / CW_TILE_ROWS * CW_TILE_ROWS;
         float       *x = numbers (widths[i]), *scales = numbers (rows), *a = guarded (n_y), *b = guarded (n_y);
         int16_t     *q = malloc (cols * n_in * sizeof *q), *other = malloc ((n_in + 8) * sizeof *other);
         uint8_t     *w = malloc (tall * n_in);
         int8_t      *groups = malloc (tall * n_groups);
-        float        x_scales[7];
+        float        x_scales[17];
 
         for (size_t j = 0; j < cols; j++) {
           for (size_t c = 0; c < widths[i]; c++)

@@ -11,6 +11,7 @@
 #include "ops/lanes-avx2.h"
 
 #define DOT_TILE_COLS 2
+#define DOT_WIDE_COLS 0
 #define ROWS          2    /* sums that fit the registers: half of a tile */
 #define AHEAD         2048 /* bytes between what is read and what is asked for */
 
@@ -94,7 +95,7 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
         y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
 }
 
-#define TILE(i, j, cols)                                                                                               \
+#define TILE(i, j, first, rows, cols)                                                                                  \
   tile (y + (j) * ld_y + (i), ld_y, x + (j) * ld_x, ld_x, x_scales + (j), w + (i) * (n_in / 2),                        \
         groups + (i) * (n_in / CW_Q4_GROUP), w_scales + (i), n_in, n_rows - (i), cols)
 

@@ -13,67 +13,75 @@
 #include "ops/pairs-avx512.h"
 
 #define DOT_TILE_COLS 4
+#define DOT_WIDE_COLS 0
 #define AHEAD         2048 /* bytes between what is read and what is asked for */
 
+/* Rows @first … @first + rows - 1 of the four at @w, of which @n_rows count. */
 static inline __attribute__ ((always_inline)) void
 tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, const int8_t *w,
-      const float *w_scales, size_t n_in, const size_t n_rows, const size_t cols)
+      const float *w_scales, size_t n_in, const size_t n_rows, const size_t first, const size_t rows, const size_t cols)
 {
-  __m512 sums[CW_TILE_ROWS][DOT_TILE_COLS];
+  const size_t chains = cols <= 2 ? 2 : 1; /* of sums for a row and column: few wait for one another */
+  __m512       sums[CW_TILE_ROWS][DOT_TILE_COLS];
 
   CW_UNROLL
-  for (size_t i = 0; i < CW_TILE_ROWS; i++)
+  for (size_t i = 0; i < rows; i++)
     CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       sums[i][j] = _mm512_setzero_ps ();
   for (size_t at = 0; at < n_in; at += CW_Q8_RUN) {
     const size_t end = n_in - at < CW_Q8_RUN ? n_in : at + CW_Q8_RUN;
-    __m512i      acc[CW_TILE_ROWS][DOT_TILE_COLS];
+    __m512i      acc[CW_TILE_ROWS][DOT_TILE_COLS][2];
 
     CW_UNROLL
-    for (size_t i = 0; i < CW_TILE_ROWS; i++)
+    for (size_t i = 0; i < rows; i++)
       CW_UNROLL
       for (size_t j = 0; j < cols; j++)
-        acc[i][j] = _mm512_setzero_si512 ();
+        acc[i][j][0] = acc[i][j][1] = _mm512_setzero_si512 ();
     for (size_t c = at; c < end; c += CW_PAD) {
-      __m512i column[DOT_TILE_COLS][2];
+      __m512i weights[CW_TILE_ROWS][2];
 
       CW_UNROLL
-      for (size_t j = 0; j < cols; j++) {
-        column[j][0] = _mm512_loadu_si512 (x + j * ld_x + c);
-        column[j][1] = _mm512_loadu_si512 (x + j * ld_x + c + 32);
-      }
-      CW_UNROLL
-      for (size_t i = 0; i < CW_TILE_ROWS; i++) {
-        const int8_t *from = w + cw_tiled (i, c, n_in);
-        const __m512i low = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) from));
-        const __m512i high = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) (from + 32)));
+      for (size_t i = 0; i < rows; i++) {
+        const int8_t *from = w + cw_tiled (first + i, c, n_in);
 
         _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
         CW_UNROLL
-        for (size_t j = 0; j < cols; j++) {
-          acc[i][j] = add_pairs (acc[i][j], low, column[j][0]);
-          acc[i][j] = add_pairs (acc[i][j], high, column[j][1]);
-        }
+        for (size_t half = 0; half < 2; half++)
+          weights[i][half] = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) (from + 32 * half)));
       }
-    }
-    CW_UNROLL
-    for (size_t i = 0; i < CW_TILE_ROWS; i++)
       CW_UNROLL
       for (size_t j = 0; j < cols; j++)
-        sums[i][j] = _mm512_add_ps (sums[i][j], _mm512_cvtepi32_ps (acc[i][j]));
+        CW_UNROLL
+        for (size_t half = 0; half < 2; half++) {
+          const __m512i column = _mm512_loadu_si512 (x + j * ld_x + c + 32 * half);
+
+          CW_UNROLL
+          for (size_t i = 0; i < rows; i++)
+            acc[i][j][half % chains] = add_pairs (acc[i][j][half % chains], weights[i][half], column);
+        }
+    }
+    CW_UNROLL
+    for (size_t i = 0; i < rows; i++)
+      CW_UNROLL
+      for (size_t j = 0; j < cols; j++) {
+        const __m512i sum = chains == 1 ? acc[i][j][0] : _mm512_add_epi32 (acc[i][j][0], acc[i][j][1]);
+        sums[i][j] = _mm512_add_ps (sums[i][j], _mm512_cvtepi32_ps (sum));
+      }
   }
   CW_UNROLL
-  for (size_t i = 0; i < CW_TILE_ROWS; i++)
-    CW_UNROLL
-    for (size_t j = 0; j < cols; j++)
-      if (i < n_rows)
-        y[j * ld_y + i] = lanes_sum (sums[i][j]) * w_scales[i] * x_scales[j];
+  for (size_t j = 0; j < cols; j++) {
+    const __mmask8 mask = (__mmask8) (n_rows > first ? first_lanes (n_rows - first) & ((1u << rows) - 1) : 0);
+    const __m512   four[4] = { sums[0][j], sums[1][j], sums[rows - 2][j], sums[rows - 1][j] };
+    const __m128   scaled = _mm_mul_ps (lanes_sums (four), _mm_maskz_loadu_ps (mask, w_scales + first));
+
+    _mm_mask_storeu_ps (y + j * ld_y + first, mask, _mm_mul_ps (scaled, _mm_set1_ps (x_scales[j])));
+  }
 }
 
-#define TILE(i, j, cols)                                                                                               \
+#define TILE(i, j, first, rows, cols)                                                                                  \
   tile (y + (j) * ld_y + (i), ld_y, x + (j) * ld_x, ld_x, x_scales + (j), w + (i) * n_in, w_scales + (i), n_in,        \
-        n_rows - (i), cols)
+        n_rows - (i), first, rows, cols)
 
 void
 TWIN (cw_dot_q8) (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, size_t n_cols,
