@@ -244,6 +244,12 @@ narrow (cw_backend *be, uint16_t *y, const float *x, size_t n)
   be->kernels->narrow (y, x, n);
 }
 
+static float
+quantise_key (cw_backend *be, int8_t *y, const float *x, size_t n)
+{
+  return be->kernels->quantise_key (y, x, n);
+}
+
 static void
 add_row (cw_backend *be, float *y, const cw_tensor *table, size_t row)
 {
@@ -261,23 +267,41 @@ typedef struct {
   const cw_attention *attention;
 } attention_job;
 
+/* Head @head of the query at @at, over a cache of 8 bits. */
+static void
+attend_q8 (const attention_job *job, size_t query, size_t head, size_t at, float *scores)
+{
+  const cw_attention *a = job->attention;
+  const cw_kernels   *kernels = job->be->kernels;
+  const cw_context   *context = &a->contexts[query];
+  const size_t        first = head * a->head_stride, first_scale = head * a->scale_stride;
+  int16_t             q[CW_KEY_MAX];
+  const float         scale = kernels->quantise (q, a->q + at, a->d);
+
+  kernels->attend_q8 (a->y + at, q, scale * a->scale, (const int8_t *) context->k + first, a->scales[query].k + first_scale,
+                      (const int8_t *) context->v + first, a->scales[query].v + first_scale, context->n_keys, a->d, scores);
+}
+
 /* One task is one head of one query. */
 static void
 attention_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
   const attention_job *job = arg;
   const cw_attention  *a = job->attention;
+  const cw_attend_fn   attend = a->cache == CW_F16 ? job->be->kernels->attend_f16 : job->be->kernels->attend_f32;
   float               *scores = job->be->scratch + thread * job->be->scratch_floats;
 
   for (size_t task = begin; task < end; task++) {
     const size_t      query = task / a->n_heads, head = task % a->n_heads, at = query * a->ld + head * a->d;
     const cw_context *context = &a->contexts[query];
     const size_t      first = head * a->head_stride * cw_dtype_size (a->cache); /* byte */
-    cw_attend_fn      attend = a->cache == CW_F16 ? job->be->kernels->attend_f16 : job->be->kernels->attend_f32;
 
-    attend (a->y + at, a->q + at, (const char *) context->k + first, a->key_stride, (const char *) context->v + first,
-            a->key_stride, context->n_keys, a->d, a->scale, context->bias ? context->bias + head * a->bias_head_stride : NULL,
-            scores);
+    if (a->cache == CW_I8)
+      attend_q8 (job, query, head, at, scores);
+    else
+      attend (a->y + at, a->q + at, (const char *) context->k + first, a->key_stride, (const char *) context->v + first,
+              a->key_stride, context->n_keys, a->d, a->scale, context->bias ? context->bias + head * a->bias_head_stride : NULL,
+              scores);
   }
 }
 
@@ -627,6 +651,7 @@ cw_backend_new (const char *name, unsigned n_threads, cw_error *error)
     .rms_norm = rms_norm,
     .attention = attention,
     .narrow = narrow,
+    .quantise_key = quantise_key,
     .add_row = add_row,
     .taps = taps_product,
     .copy = copy,

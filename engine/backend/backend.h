@@ -41,17 +41,23 @@ typedef struct {
 /* What one query of an attention sees. Head h reads its d numbers of key p at k[h * head_stride + p * key_stride]. */
 typedef struct {
   const void  *k, *v;  /* of the attention's cache type */
-  const float *bias;   /* bias[h * bias_head + p], or NULL */
+  const float *bias;   /* bias[h * bias_head + p], or NULL; not with CW_I8 */
   size_t       n_keys; /* >= 1 */
 } cw_context;
+
+/* Of a context with CW_I8: head h's key p has k[h * scale_stride + p]. */
+typedef struct {
+  const float *k, *v;
+} cw_key_scales;
 
 typedef struct {
   const float      *q;        /* [n_queries, ld], head h at h * d */
   float            *y;        /* [n_queries, ld] */
   size_t            n_queries, ld, n_heads, d;
   const cw_context *contexts; /* [n_queries] */
-  cw_dtype          cache;      /* CW_F32 or CW_F16: what k and v hold */
-  size_t            head_stride, key_stride, bias_head_stride; /* of every context, in elements */
+  const cw_key_scales *scales; /* [n_queries], with CW_I8 */
+  cw_dtype          cache;      /* CW_F32, CW_F16 or CW_I8: what k and v hold; with the last a key is cw_key_bytes (d), one behind the other */
+  size_t            head_stride, key_stride, bias_head_stride, scale_stride; /* of every context, in elements */
   float             scale;    /* scores are scale * q.k + bias */
 } cw_attention;
 
@@ -94,6 +100,8 @@ struct cw_backend {
   void (*attention) (cw_backend *be, const cw_attention *attention);
   /* y = x in f16, for caches. */
   void (*narrow) (cw_backend *be, uint16_t *y, const float *x, size_t n);
+  /* y [cw_key_bytes (n)] = x [n] in 8 bits, for caches; returns the scale. */
+  float (*quantise_key) (cw_backend *be, int8_t *y, const float *x, size_t n);
   /* y [C] += row @row of @table [rows, C]. */
   void (*add_row) (cw_backend *be, float *y, const cw_tensor *table, size_t row);
   /* y [M, ld_y] = taps over @rows [R], each of @n columns; see kernels.h. */

@@ -25,7 +25,8 @@ struct cw_musicgen {
   cw_norm            norm;
   cw_linear         *heads;     /* K of [V, width] */
   const cw_linear  **head_list; /* K: pointers to them */
-  cw_dtype           cache;     /* of keys and values: CW_F32 or CW_F16 */
+  cw_dtype           cache;     /* of keys and values: CW_F32, CW_F16 or CW_I8 */
+  size_t             key_size;  /* elements of a key in it */
   cw_linear          projection; /* text to decoder, where config.projects */
 };
 

@@ -30,12 +30,14 @@ struct cw_musicgen_run {
   size_t       n_rows, max_steps, n_texts, step;
   size_t       batch;         /* columns that go through the layers together, at most */
   float       *later_positions; /* [max_steps - n_positions, width]: what the model's table lacks; or NULL */
-  char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] of the model's cache type: a head reads one run of memory */
+  char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, key_size] of the model's cache type: a head reads one run of memory */
+  float       *key_scales, *value_scales; /* [n_layers, n_rows, heads, max_steps], of CW_I8 */
   float       *fresh_keys, *fresh_values; /* [n_rows, batch, width]: of these columns, before they go there */
   cw_text_cache *texts;          /* [n_texts] */
   size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
   float       *x, *normed, *q, *mixed, *inner; /* [n_rows, batch, …] */
   cw_context  *contexts;      /* [n_rows, batch] */
+  cw_key_scales *scales;      /* [n_rows, batch], of CW_I8 */
   float      **logits; /* [K]: where each codebook's go */
 };
 
@@ -187,7 +189,7 @@ cw_musicgen *
 cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_source *source, cw_error *error)
 {
   cw_musicgen *model = calloc (1, sizeof *model);
-  const size_t c = config->width, k = config->n_codebooks, v = config->codebook_size;
+  const size_t c = config->width, k = config->n_codebooks, v = config->codebook_size, head_size = c / config->heads;
 
   if (!model) {
     cw_fail_memory (error, "the decoder", sizeof *model);
@@ -195,7 +197,12 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
   }
   model->be = be;
   model->config = *config;
-  model->cache = source->storage == CW_STORE_AS_IS ? CW_F32 : CW_F16;
+  /* keys of 8 bits cost as much as int8 weights do (PERFORMANCE.md), and next to nothing beside int4's */
+  if (source->storage == CW_STORE_AS_IS)
+    model->cache = CW_F32;
+  else
+    model->cache = source->storage == CW_STORE_INT4 && head_size <= CW_KEY_MAX ? CW_I8 : CW_F16;
+  model->key_size = model->cache == CW_I8 ? cw_key_bytes (head_size) : head_size;
   model->layers = cw_arena_new (&model->arena, cw_musicgen_layer, config->n_layers);
   model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
   model->heads = cw_arena_new (&model->arena, cw_linear, k);
@@ -264,7 +271,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   const cw_musicgen_config *config = &model->config;
   const size_t              c = config->width;
   cw_musicgen_run          *run = calloc (1, sizeof *run);
-  size_t                    row_floats, cache_floats, n_later, n_items;
+  size_t                    n_keys, cache_size, n_later, n_items;
 
   if (!run) {
     cw_fail_memory (error, "a clip", sizeof *run);
@@ -277,11 +284,15 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   run->batch = n_rows < PREFILL ? PREFILL / n_rows : 1;
   n_items = n_rows * run->batch;
   n_later = max_steps > config->n_positions ? max_steps - config->n_positions : 0;
-  if (!cw_mul (max_steps, c, &row_floats) || !cw_mul (row_floats, n_rows, &cache_floats) ||
-      !cw_mul (cache_floats, config->n_layers, &cache_floats))
-    cache_floats = SIZE_MAX;
-  run->keys = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
-  run->values = cw_arena_take (&run->arena, cache_floats, cw_dtype_size (model->cache));
+  if (!cw_mul (max_steps, config->heads, &n_keys) || !cw_mul (n_keys, n_rows, &n_keys) || !cw_mul (n_keys, config->n_layers, &n_keys) ||
+      !cw_mul (n_keys, model->key_size, &cache_size))
+    n_keys = cache_size = SIZE_MAX;
+  run->keys = cw_arena_take (&run->arena, cache_size, cw_dtype_size (model->cache));
+  run->values = cw_arena_take (&run->arena, cache_size, cw_dtype_size (model->cache));
+  if (model->cache == CW_I8) {
+    run->key_scales = cw_arena_new (&run->arena, float, n_keys);
+    run->value_scales = cw_arena_new (&run->arena, float, n_keys);
+  }
   run->fresh_keys = cw_arena_new (&run->arena, float, n_items * c);
   run->fresh_values = cw_arena_new (&run->arena, float, n_items * c);
   run->texts = cw_arena_new (&run->arena, cw_text_cache, n_texts);
@@ -292,6 +303,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   run->mixed = cw_arena_new (&run->arena, float, n_items * c);
   run->inner = cw_arena_new (&run->arena, float, n_items * config->ffn);
   run->contexts = cw_arena_new (&run->arena, cw_context, n_items);
+  run->scales = cw_arena_new (&run->arena, cw_key_scales, n_items);
   run->logits = cw_arena_new (&run->arena, float *, config->n_codebooks);
   if (n_later)
     run->later_positions = cw_arena_new (&run->arena, float, n_later * c);
@@ -408,7 +420,7 @@ embed (cw_musicgen_run *run, const int32_t *ids, size_t ld, size_t n)
 
 /* Attention of the first @n_queries items of q over run->contexts, which hold @cache, to mixed. */
 static void
-attend (cw_musicgen_run *run, size_t n_queries, cw_dtype cache, size_t head_stride, size_t key_stride)
+attend (cw_musicgen_run *run, size_t n_queries, cw_dtype cache, size_t head_stride, size_t key_stride, size_t scale_stride)
 {
   const cw_musicgen_config *config = &run->model->config;
   const size_t              d = config->width / config->heads;
@@ -421,47 +433,64 @@ attend (cw_musicgen_run *run, size_t n_queries, cw_dtype cache, size_t head_stri
                                       .n_heads = config->heads,
                                       .d = d,
                                       .contexts = run->contexts,
+                                      .scales = run->scales,
                                       .cache = cache,
                                       .head_stride = head_stride,
                                       .key_stride = key_stride,
+                                      .scale_stride = scale_stride,
                                       .scale = 1.0f / sqrtf ((float) d) });
 }
 
-/* The keys (or values) of @n columns of one layer, @fresh [n_rows, n, width], to their places in its cache. */
+/* The keys (or values) of @n columns of layer @index, @fresh [n_rows, n, width], to their places in @cache and @scales. */
 static void
-remember (cw_musicgen_run *run, const float *fresh, char *cache, size_t n)
+remember (cw_musicgen_run *run, const float *fresh, char *cache, float *scales, size_t index, size_t n)
 {
   const cw_musicgen_config *config = &run->model->config;
-  const size_t              d = config->width / config->heads;
+  const size_t              d = config->width / config->heads, heads = config->heads;
+  cw_backend               *be = run->model->be;
 
   for (size_t item = 0; item < run->n_rows * n; item++)
-    for (size_t head = 0; head < config->heads; head++) {
+    for (size_t head = 0; head < heads; head++) {
       const float *from = fresh + item * config->width + head * d;
-      const size_t at = ((item / n * config->heads + head) * run->max_steps + run->step + item % n) * d;
+      const size_t key = ((index * run->n_rows + item / n) * heads + head) * run->max_steps + run->step + item % n;
+      char        *to = cache + key * run->model->key_size * cw_dtype_size (run->model->cache);
 
-      if (run->model->cache == CW_F16)
-        run->model->be->narrow (run->model->be, (uint16_t *) cache + at, from, d);
+      if (run->model->cache == CW_I8)
+        scales[key] = be->quantise_key (be, (int8_t *) to, from, d);
+      else if (run->model->cache == CW_F16)
+        be->narrow (be, (uint16_t *) to, from, d);
       else
-        memcpy ((float *) cache + at, from, d * sizeof (float));
+        memcpy (to, from, d * sizeof *from);
     }
+}
+
+/* Item @item of @n columns a row sees, of layer @index, all before it and itself. */
+static void
+look_back (cw_musicgen_run *run, size_t index, size_t item, size_t n)
+{
+  const cw_musicgen *model = run->model;
+  const size_t       first = (index * run->n_rows + item / n) * model->config.heads * run->max_steps;
+  const size_t       byte = first * model->key_size * cw_dtype_size (model->cache);
+
+  run->contexts[item] = (cw_context){ run->keys + byte, run->values + byte, NULL, run->step + item % n + 1 };
+  if (model->cache == CW_I8)
+    run->scales[item] = (cw_key_scales){ run->key_scales + first, run->value_scales + first };
 }
 
 static void
 self_attention (cw_musicgen_run *run, const cw_musicgen_layer *l, size_t index, size_t n)
 {
-  const size_t c = run->model->config.width, n_items = run->n_rows * n, d = c / run->model->config.heads;
-  const size_t row_bytes = run->max_steps * c * cw_dtype_size (run->model->cache);
+  const size_t c = run->model->config.width, n_items = run->n_rows * n, key_size = run->model->key_size;
   cw_backend  *be = run->model->be;
-  char        *keys = run->keys + index * run->n_rows * row_bytes, *values = run->values + index * run->n_rows * row_bytes;
 
   be->layer_norm (be, run->normed, run->x, n_items, c, &l->self_norm);
   be->linears (be, (float *const[]){ run->q, run->fresh_keys, run->fresh_values }, c, run->normed, c, n_items,
                (const cw_linear *const[]){ &l->q, &l->k, &l->v }, 3);
-  remember (run, run->fresh_keys, keys, n);
-  remember (run, run->fresh_values, values, n);
+  remember (run, run->fresh_keys, run->keys, run->key_scales, index, n);
+  remember (run, run->fresh_values, run->values, run->value_scales, index, n);
   for (size_t item = 0; item < n_items; item++)
-    run->contexts[item] = (cw_context){ keys + item / n * row_bytes, values + item / n * row_bytes, NULL, run->step + item % n + 1 };
-  attend (run, n_items, run->model->cache, run->max_steps * d, d);
+    look_back (run, index, item, n);
+  attend (run, n_items, run->model->cache, run->max_steps * key_size, key_size, run->max_steps);
   be->linear (be, run->x, c, run->mixed, c, n_items, &l->o, CW_ACTIVATION_NONE, run->x, NULL);
 }
 
@@ -485,7 +514,7 @@ cross_attention (cw_musicgen_run *run, const cw_musicgen_layer *l, size_t index,
     const size_t      at = index * text->n * c;
     run->contexts[item] = (cw_context){ text->k + at, text->v + at, NULL, text->n };
   }
-  attend (run, n_items, CW_F32, c / run->model->config.heads, c);
+  attend (run, n_items, CW_F32, c / run->model->config.heads, c, 0);
   be->linear (be, run->x, c, run->mixed, c, n_items, &l->cross_o, CW_ACTIVATION_NONE, run->x, NULL);
 }
 

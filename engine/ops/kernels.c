@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/attend-q8/attend-q8.h"
 #include "ops/attend/attend.h"
 #include "ops/dot-q4/dot-q4.h"
 #include "ops/dot-q8/dot-q8.h"
@@ -26,7 +27,7 @@
     .quantise = cw_quantise_##level, .attend_f32 = cw_attend_f32_##level, .attend_f16 = cw_attend_f16_##level,         \
     .narrow = cw_narrow_##level, .taps = cw_taps_##level, .elu = cw_elu_##level, .gelu = cw_gelu_##level,              \
     .layer_norm = cw_layer_norm_##level, .rms_norm = cw_rms_norm_##level,                                              \
-    .lstm_cell = cw_lstm_cell_##level,                                                                                 \
+    .lstm_cell = cw_lstm_cell_##level, .attend_q8 = cw_attend_q8_##q, .quantise_key = cw_quantise_key_##level,         \
   }
 
 static const cw_kernels levels[CW_N_LEVELS] = {

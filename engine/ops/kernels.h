@@ -56,6 +56,19 @@ typedef void (*cw_dot_q4_fn) (float *y, size_t ld_y, const int16_t *x, size_t ld
 typedef void (*cw_attend_fn) (float *y, const float *q, const void *k, size_t k_stride, const void *v,
                               size_t v_stride, size_t n_keys, size_t d, float scale, const float *bias, float *scores);
 
+/* The same over a cache of 8 bits: keys and values are integers with a scale each, rows of cw_key_bytes (d) with zeros behind d; q is
+ * integers, padded as cw_quantise_fn pads them, and q_scale its scale times the attention's. d <= CW_KEY_MAX.
+ * quantise_key: x [n] to q [cw_key_bytes (n)]; returns the scale: x = q * scale, |q| <= 127, ties to even. */
+#define CW_KEY_MAX 512 /* 512 * 127 * 32767 < 2^31 */
+static inline size_t
+cw_key_bytes (size_t d)
+{
+  return (d + 15) / 16 * 16;
+}
+typedef void (*cw_attend_q8_fn) (float *y, const int16_t *q, float q_scale, const int8_t *k, const float *k_scales, const int8_t *v,
+                                 const float *v_scales, size_t n_keys, size_t d, float *scores);
+typedef float (*cw_quantise_key_fn) (int8_t *q, const float *x, size_t n);
+
 /* f32 to f16, to nearest, ties to even; too large becomes infinite. */
 typedef void (*cw_narrow_fn) (uint16_t *y, const float *x, size_t n);
 
@@ -91,6 +104,8 @@ typedef struct {
   cw_dot_q4_fn   dot_q4;
   cw_quantise_fn quantise;
   cw_attend_fn   attend_f32, attend_f16;
+  cw_attend_q8_fn    attend_q8;
+  cw_quantise_key_fn quantise_key;
   cw_narrow_fn   narrow;
   cw_taps_fn     taps;
   cw_elu_fn      elu;

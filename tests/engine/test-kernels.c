@@ -207,6 +207,43 @@ test_attend (const cw_kernels *fast, const cw_kernels *plain)
       }
 }
 
+/* Keys and values of 8 bits: the same bits as C's, and close to what f32 gives. */
+static void
+test_attend_q8 (const cw_kernels *fast, const cw_kernels *plain)
+{
+  for (size_t i = 0; i < N_SIZES; i++)
+    for (size_t j = 0; j < N_SIZES; j++) {
+      const size_t d = sizes[i], n_keys = sizes[j], stride = cw_key_bytes (d);
+      float       *q = numbers (d), *k = numbers (n_keys * d), *v = numbers (n_keys * d), *exact = guarded (d);
+      float       *a = guarded (d + 8), *b = guarded (d + 8), *scores_a = guarded (n_keys + 16), *scores_b = guarded (n_keys + 16);
+      float       *k_scales = guarded (n_keys), *v_scales = guarded (n_keys);
+      int8_t      *k8 = malloc (n_keys * stride + 1), *v8 = malloc (n_keys * stride + 1), *other = malloc (stride + 1);
+      int16_t      q16[128];
+      float        scale;
+
+      for (size_t c = 0; c < d; c++)
+        q[c] *= 8.0f;
+      for (size_t p = 0; p < n_keys; p++) {
+        k_scales[p] = plain->quantise_key (k8 + p * stride, k + p * d, d);
+        v_scales[p] = plain->quantise_key (v8 + p * stride, v + p * d, d);
+        other[stride] = 0x5a;
+        CHECK (fast->quantise_key (other, v + p * d, d) == v_scales[p] && other[stride] == 0x5a &&
+                 memcmp (other, v8 + p * stride, stride) == 0,
+               "quantise_key of %s, %zu wide, differs", fast->name, d);
+      }
+      scale = plain->quantise (q16, q, d) * 0.7f;
+      fast->attend_q8 (a, q16, scale, k8, k_scales, v8, v_scales, n_keys, d, scores_a);
+      plain->attend_q8 (b, q16, scale, k8, k_scales, v8, v_scales, n_keys, d, scores_b);
+      same (a, b, d + 8, "attend_q8", fast->name);
+      same (scores_a, scores_b, n_keys + 16, "attend_q8's scores", fast->name);
+      plain->attend_f32 (exact, q, k, d, v, d, n_keys, d, 0.7f, NULL, scores_b);
+      for (size_t c = 0; c < d; c++)
+        CHECK (fabsf (b[c] - exact[c]) < 0.15f, "attend_q8 gives %.6g, attend_f32 %.6g", (double) b[c], (double) exact[c]);
+      free (q), free (k), free (v), free (exact), free (a), free (b), free (scores_a), free (scores_b), free (k_scales), free (v_scales);
+      free (k8), free (v8), free (other);
+    }
+}
+
 static void
 test_taps (const cw_kernels *fast, const cw_kernels *plain)
 {
@@ -295,6 +332,7 @@ main (void)
     test_narrow (fast);
     test_gelu_and_norm (fast, plain);
     test_attend (fast, plain);
+    test_attend_q8 (fast, plain);
     test_taps (fast, plain);
     test_elu (fast, plain);
     test_lstm_cell (fast, plain);
