@@ -63,12 +63,13 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
 
   if (json) {
     cw_command_print_json (json_pack (
-      "{s:s, s:s, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
+      "{s:s, s:s, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
       cw_precision_name (info->precision), "threads", (int) threads, "kernels", kernels, "steps_per_s", r->steps_per_s,
       "times_real_time", r->times_real_time, "weight_bytes_per_step", (json_int_t) r->weight_bytes_per_step, "read_bandwidth",
       r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
       "last_step_s", r->last_step_s, "first_sound_s", r->first_sound_s, "text_s", r->text_s, "until_block_s", r->until_block_s,
-      "codec_times_real_time", r->codec_times_real_time, "load_s", load_s, "peak_rss_bytes", (json_int_t) peak_rss_bytes ()));
+      "codec_times_real_time", r->codec_times_real_time, "codec_streaming_times_real_time", r->codec_streaming_times_real_time,
+      "multiply_add_peak", r->multiply_add_peak, "codec_fraction", r->codec_fraction, "load_s", load_s, "peak_rss_bytes", (json_int_t) peak_rss_bytes ()));
     return;
   }
   g_print (_ ("%s, %s, %u threads, %s\n\n"), info->name, cw_precision_name (info->precision), threads, kernels);
@@ -82,6 +83,8 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
   g_print (_ ("    text to keys and values   %10.3f s\n"), r->text_s);
   g_print (_ ("    steps and the first block %10.3f s\n"), r->until_block_s);
   g_print (_ ("  codec, times real time      %10.1f\n"), r->codec_times_real_time);
+  g_print (_ ("    in pushes as made         %10.1f\n"), r->codec_streaming_times_real_time);
+  g_print (_ ("    of %6.0f GFLOP/s        %10.0f %%\n"), r->multiply_add_peak / giga, 100.0 * r->codec_fraction);
   g_print (_ ("  loading                     %10.3f s\n"), load_s);
   g_print (_ ("  most memory                 %10.0f MB\n"), (double) peak_rss_bytes () / mega);
 }

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "generate/clip-decoder.h"
 #include "generate/conditions.h"
 
 #define READ_BYTES   ((size_t) 256 << 20) /* far more than caches hold */
@@ -14,6 +15,9 @@
 #define READ_PIECE   ((size_t) 4 << 20)
 #define PROMPT       "slow blues guitar, vinyl crackle"
 #define WARM_STEPS   3
+#define PEAK_S       0.02
+#define CODEC_PASSES 3
+#define STREAM_FRAMES 24 /* generate.c's PUSH */
 
 static double
 now_s (void)
@@ -189,14 +193,82 @@ time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomi
   return CW_OK;
 }
 
+typedef struct {
+  const cw_kernels *kernels;
+  size_t            n;
+  atomic_uint       sink; /* what is computed must be used */
+} peak_job;
+
+static void
+peak_task (void *arg, size_t begin, size_t end, unsigned thread)
+{
+  peak_job *job = arg;
+
+  (void) thread;
+  for (size_t i = begin; i < end; i++)
+    atomic_fetch_add (&job->sink, (unsigned) job->kernels->peak (job->n));
+}
+
+/* Operations a second that the engine's threads do together in f32. */
+static double
+multiply_add_peak (const cw_backend *be)
+{
+  const size_t n_tasks = 8 * cw_pool_n_threads (be->pool);
+  peak_job     job = { .kernels = be->kernels, .n = 1000 };
+  double       took;
+
+  do {
+    const double began = now_s ();
+
+    job.n *= 2;
+    cw_pool_run (be->pool, n_tasks, 1, peak_task, &job);
+    took = now_s () - began;
+  } while (took < PEAK_S);
+  return 2.0 * CW_PEAK_CHAINS * (double) job.n * (double) n_tasks / took;
+}
+
+/* The clip again in pushes of cw_generate's size. */
+static cw_status
+stream_codec (cw_model *model, const cw_codes *codes, cw_error *error)
+{
+  const size_t    t = codes->n_frames, push = cw_encodec_get_config (model->codec)->net.group_norm ? t : STREAM_FRAMES;
+  cw_clip_decoder decoder;
+  cw_status       status = cw_clip_decoder_init (&decoder, model, 0, 1, push, error);
+
+  for (size_t at = 0; at < t && status == CW_OK; at += push) {
+    const size_t now = t - at < push ? t - at : push;
+    cw_clip_decoder_push (&decoder, codes->codes + at, 0, t, codes->n_codebooks, now, at + now == t, codes->n_samples, NULL);
+  }
+  cw_clip_decoder_clear (&decoder);
+  return status;
+}
+
+/* Whole and in small pushes in turns, the median of each. */
 static cw_status
 time_codec (cw_model *model, const cw_codes *codes, cw_bench_result *result, cw_error *error)
 {
-  const double    began = now_s ();
-  const cw_status status = cw_decode (model, codes, NULL, error);
+  const double seconds = (double) codes->n_samples / codes->rate_hz, before = multiply_add_peak (model->engine->be);
+  double       whole[CODEC_PASSES], stream[CODEC_PASSES];
+  cw_status    status = CW_OK;
 
-  result->codec_times_real_time = (double) codes->n_samples / codes->rate_hz / (now_s () - began);
-  return status;
+  for (size_t i = 0; i < CODEC_PASSES && status == CW_OK; i++) {
+    double began = now_s ();
+
+    status = cw_decode (model, codes, NULL, error);
+    whole[i] = now_s () - began;
+    began = now_s ();
+    if (status == CW_OK)
+      status = stream_codec (model, codes, error);
+    stream[i] = now_s () - began;
+  }
+  if (status != CW_OK)
+    return status;
+  result->multiply_add_peak = (before + multiply_add_peak (model->engine->be)) / 2.0;
+  result->codec_times_real_time = seconds / median (whole, CODEC_PASSES);
+  result->codec_streaming_times_real_time = seconds / median (stream, CODEC_PASSES);
+  result->codec_fraction = cw_encodec_decode_operations (model->codec) * (double) (codes->n_frames * cw_model_n_sides (model)) /
+                           (seconds / result->codec_times_real_time) / result->multiply_add_peak;
+  return CW_OK;
 }
 
 cw_status

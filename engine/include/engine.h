@@ -386,6 +386,9 @@ typedef struct {
   double first_sound_s;         /* from cw_generate to its first block: the two below */
   double text_s, until_block_s; /* tokenizer, T5, keys and values; steps and codec up to the block */
   double codec_times_real_time; /* cw_decode of the clip */
+  double codec_streaming_times_real_time; /* the same in pushes as small as cw_generate's */
+  double multiply_add_peak;     /* of this machine in f32, operations a second: a multiply-add is two */
+  double codec_fraction;        /* the codec's operations a second, whole clip, over that */
 } cw_bench_result;
 
 /* Measures with a clip of @seconds. @cancel may be NULL. */

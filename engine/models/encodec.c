@@ -437,6 +437,12 @@ cw_encodec_scale (const float *x, size_t ld_x, size_t n_channels, size_t n)
 
 /* ---- decoding ---------------------------------------------------------------------------------------------------- */
 
+double
+cw_encodec_decode_operations (const cw_encodec *codec)
+{
+  return cw_seanet_operations (codec->decoder);
+}
+
 cw_encodec_stream *
 cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, size_t n_signals, cw_error *error)
 {

@@ -69,6 +69,9 @@ void cw_encodec_dequantise (cw_encodec *codec, const int32_t *codes, size_t ld_c
 /* Root mean square of the channels' mean, plus 1e-8: what a chunk of a normalising model is divided by. */
 float cw_encodec_scale (const float *x, size_t ld_x, size_t n_channels, size_t n);
 
+/* Multiplications and additions of the decoder, counted apart, for one frame of one signal. */
+double cw_encodec_decode_operations (const cw_encodec *codec);
+
 /* The decoder as a stream of frames of @n_signals signals side by side (1 … CW_LSTM_MAX: takes, sides of stereo), which share the reading of
  * its weights; up to @max_frames a push. A model with group norm takes a whole chunk in one push. */
 typedef struct cw_encodec_stream cw_encodec_stream;

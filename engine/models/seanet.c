@@ -217,6 +217,38 @@ cw_seanet_free (cw_seanet *net)
   free (net);
 }
 
+static double
+conv_operations (const cw_conv *conv)
+{
+  return 2.0 * (double) conv->c_in * (double) conv->c_out * (double) conv->kernel;
+}
+
+double
+cw_seanet_operations (const cw_seanet *net)
+{
+  double columns = 1.0, n = 0.0;
+
+  for (size_t i = 0; i < net->n_nodes; i++) {
+    const node *this = &net->nodes[i];
+
+    if (this->kind == NODE_CONV) {
+      /* a transposed one's products belong to the input's columns, another's to the output's */
+      if (!this->conv.transposed)
+        columns /= (double) this->conv.stride;
+      n += columns * conv_operations (&this->conv);
+      if (this->conv.transposed)
+        columns *= (double) this->conv.stride;
+    } else if (this->kind == NODE_RESIDUAL) {
+      n += columns * (conv_operations (&this->residual.first) + conv_operations (&this->residual.second));
+      if (this->residual.has_shortcut)
+        n += columns * conv_operations (&this->residual.shortcut);
+    } else {
+      n += columns * 16.0 * (double) this->lstm.n_layers * (double) this->lstm.c * (double) this->lstm.c;
+    }
+  }
+  return n;
+}
+
 /* ---- streaming ------------------------------------------------------------------------------------------------- */
 
 typedef struct {

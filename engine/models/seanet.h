@@ -34,6 +34,9 @@ cw_seanet *cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_se
                            const char *prefix, cw_error *error);
 void       cw_seanet_free (cw_seanet *net);
 
+/* Multiplications and additions, counted apart, for one column of the input. */
+double     cw_seanet_operations (const cw_seanet *net);
+
 /* A stream of @n_signals signals side by side, 1 … CW_LSTM_MAX, that takes up to @max_push columns of each at a time; all memory is taken
  * here. What comes out of a signal does not depend on the others. */
 cw_seanet_stream *cw_seanet_stream_new (cw_seanet *net, size_t max_push, size_t n_signals, cw_error *error);

@@ -17,6 +17,7 @@
 #include "ops/lstm-cell/lstm-cell.h"
 #include "ops/narrow/narrow.h"
 #include "ops/norm/norm.h"
+#include "ops/peak/peak.h"
 #include "ops/quantise/quantise.h"
 #include "ops/taps/taps.h"
 
@@ -27,7 +28,7 @@
     .quantise = cw_quantise_##level, .attend_f32 = cw_attend_f32_##level, .attend_f16 = cw_attend_f16_##level,         \
     .narrow = cw_narrow_##level, .taps = cw_taps_##level, .elu = cw_elu_##level, .gelu = cw_gelu_##level,              \
     .layer_norm = cw_layer_norm_##level, .rms_norm = cw_rms_norm_##level,                                              \
-    .lstm_cell = cw_lstm_cell_##level, .attend_q8 = cw_attend_q8_##q, .quantise_key = cw_quantise_key_##level,         \
+    .lstm_cell = cw_lstm_cell_##level, .peak = cw_peak_##level, .attend_q8 = cw_attend_q8_##q, .quantise_key = cw_quantise_key_##level,         \
   }
 
 static const cw_kernels levels[CW_N_LEVELS] = {

@@ -97,6 +97,10 @@ typedef void (*cw_rms_norm_fn) (float *y, const float *x, size_t n, const float 
 #define CW_UNIT 32767.0f
 typedef void (*cw_lstm_cell_fn) (float *hidden, int16_t *q, float *cell, const float *gates, size_t ld, size_t n);
 
+/* How many multiply-adds a core makes: CW_PEAK_CHAINS chains of @n each, in registers; returns a sum of them all. */
+#define CW_PEAK_CHAINS 384
+typedef float (*cw_peak_fn) (size_t n);
+
 typedef struct {
   const char    *name;
   cw_dot_rows_fn dot_rows_f32, dot_rows_f16, dot_rows_bf16;
@@ -113,6 +117,7 @@ typedef struct {
   cw_layer_norm_fn layer_norm;
   cw_rms_norm_fn   rms_norm;
   cw_lstm_cell_fn  lstm_cell;
+  cw_peak_fn       peak;
 } cw_kernels;
 
 /* The best level that this machine and its system can run, capped by @cap and by the environment variable CW_CPU. */

@@ -148,7 +148,8 @@ class Command(unittest.TestCase):
         report = json.loads(run("bench", "--seconds", "0.5", "--precision", "int8", "--threads", "1", "--json", env=self.cache).stdout)
         self.assertEqual((report["precision"], report["threads"]), ("int8", 1))
         for key in ("steps_per_s", "times_real_time", "weight_bytes_per_step", "read_bandwidth", "bandwidth_fraction", "first_sound_s",
-                    "codec_times_real_time", "load_s", "peak_rss_bytes"):
+                    "codec_times_real_time", "codec_streaming_times_real_time", "multiply_add_peak", "codec_fraction", "load_s",
+                    "peak_rss_bytes"):
             self.assertGreater(report[key], 0, key)
         for wrong in (["--seconds", "0"], ["--seconds", "1e9"], ["--threads", "-1"], ["--precision", "int3"]):
             run("bench", *wrong, code=2, env=self.cache)

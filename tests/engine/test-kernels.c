@@ -336,6 +336,7 @@ main (void)
     test_taps (fast, plain);
     test_elu (fast, plain);
     test_lstm_cell (fast, plain);
+    CHECK (fast->peak (5) == plain->peak (5), "peak of %s gives another sum", fast->name);
   }
   return check_done ();
 }
