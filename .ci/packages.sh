@@ -10,7 +10,7 @@ build_packages=(
 )
 # to test it: a display, a sound server, keys, and tools that look at results
 test_packages=(
-  xvfb pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev
+  xvfb openbox pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev
 )
 
 # Installs those of its arguments that are missing; says what and why.

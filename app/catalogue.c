@@ -202,6 +202,12 @@ cw_licence_is_non_commercial (const char *id)
   return lower && g_str_has_prefix (lower, "cc") && strstr (lower, "-nc") != NULL;
 }
 
+gboolean
+cw_licence_is_free (const char *id)
+{
+  return id && (g_ascii_strcasecmp (id, "mit") == 0 || g_ascii_strcasecmp (id, "apache-2.0") == 0);
+}
+
 /* ---- memory ---------------------------------------------------------------------------------------------------------- */
 
 guint64

@@ -16,7 +16,7 @@ typedef enum {
 typedef enum { CW_KIND_MUSIC, CW_KIND_EFFECTS, CW_KIND_CODEC, CW_KIND_TEXT_ENCODER } CwModelKind;
 
 typedef struct {
-  const char   *id;             /* "musicgen-small": the name it gets on this machine */
+  const char   *id;             /* "musicgen-small": the hub's name without its owner, and the folder's on this machine */
   const char   *title;          /* "MusicGen Small" */
   const char   *repo;           /* of the hub: "facebook/musicgen-small" */
   const char   *what;           /* one sentence */
@@ -53,6 +53,8 @@ const CwLicence        *cw_catalogue_find_licence (const CwCatalogue *catalogue,
 const char             *cw_licence_title (const char *id);
 /* True for the CC licences with NC in them: the mark by the model's name. */
 gboolean                cw_licence_is_non_commercial (const char *id);
+/* True for licences that ask for no more than that they are kept: what comes along with a model may have one without a question. */
+gboolean                cw_licence_is_free (const char *id);
 
 /* Bytes that the weights and caches take at @precision, for a clip of one whole window; 0 when that is not known:
  *   decoder and text encoder: 4, 2, 2, 1 or 17/32 bytes a weight (f32, bf16, f16, int8, int4 with 8 bits of scale for each 32),

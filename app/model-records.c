@@ -33,7 +33,7 @@ cw_model_state_name (CwModelState state)
 const char *
 cw_model_record_get_title (const CwModelRecord *record)
 {
-  return record->entry ? record->entry->title : record->name;
+  return record->entry ? record->entry->title : record->state == CW_MODEL_STARTER ? _ ("Starter Model") : record->name;
 }
 
 static CwModelRecord *

@@ -90,6 +90,7 @@ on_startup (GtkApplication *application, gpointer data)
     { "win.export", { "<Control>e" } },
     { "win.open", { "<Control>o" } },
     { "win.prompt", { "<Control>l" } },
+    { "win.models", { "<Control>m" } },
     { "starts.sound", { "<Control><Shift>o" } },
     { "starts.later", { "<Control><Shift>l" } },
     { "starts.endless", { "<Control><Shift>e" } },

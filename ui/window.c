@@ -16,7 +16,9 @@
 #include "export.h"
 #include "exporter.h"
 #include "maker.h"
-#include "models.h"
+#include "model-chooser.h"
+#include "model-shelf.h"
+#include "models-page.h"
 #include "open-file.h"
 #include "player.h"
 #include "settings.h"
@@ -31,7 +33,8 @@ struct _CwWindow {
   CwMaker        *maker;
   CwPlayer       *player;
   CwClipList     *clips;
-  GPtrArray      *places; /* of CwModelPlace */
+  CwModelShelf   *shelf;
+  GtkWidget      *models_page; /* while it is open; weak */
   CwModelFacts   *facts;  /* of the chosen model, NULL while it loads or when it does not */
   guint           n_loads; /* asked for so far: an older one's answer is dropped */
   GSettings      *settings; /* or NULL */
@@ -53,7 +56,7 @@ struct _CwWindow {
   GtkButton      *play_button;
   GtkWidget      *start_now, *stop_button;
   GtkEntry       *prompt, *seed;
-  GtkDropDown    *model_chooser;
+  CwModelChooser *model_chooser;
   GtkToggleButton *keep_seed;
   GtkSpinButton  *duration, *takes, *guidance, *temperature, *top_k, *top_p;
   GtkListBox     *clip_box;
@@ -352,18 +355,11 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
   g_free (load);
 }
 
-static const CwModelPlace *
-chosen_place (CwWindow *window)
-{
-  const guint chosen = gtk_drop_down_get_selected (window->model_chooser);
-
-  return chosen < window->places->len ? g_ptr_array_index (window->places, chosen) : NULL;
-}
-
 static void
 on_model_chosen (CwWindow *window)
 {
-  const CwModelPlace *place = chosen_place (window);
+  const CwModelPlace *place = cw_model_chooser_get_place (window->model_chooser);
+  g_autoptr (GError)  error = NULL;
   Load               *load;
 
   g_clear_pointer (&window->facts, cw_model_facts_free);
@@ -375,36 +371,47 @@ on_model_chosen (CwWindow *window)
     cw_maker_load_async (window->maker, place->folder, on_loaded, load);
     if (window->settings)
       g_settings_set_string (window->settings, "model", place->starter ? "" : place->name);
+  } else {
+    cw_model_place_free (cw_models_find (NULL, &error));
+    fail_model (window, error ? error->message : _ ("There is no model."));
   }
   show_all (window);
 }
 
 static void
-list_models (CwWindow *window)
+on_models_changed (CwWindow *window)
 {
-  g_autoptr (GtkStringList) names = gtk_string_list_new (NULL);
+  cw_model_chooser_list (window->model_chooser, NULL);
+}
+
+static void
+on_models (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwWindow *window = data;
+
+  (void) action;
+  (void) parameter;
+  if (!window->models_page)
+    g_set_weak_pointer (&window->models_page, cw_models_page_new (GTK_WINDOW (window), window->shelf));
+  gtk_window_present (GTK_WINDOW (window->models_page));
+}
+
+static void
+on_more_models (CwWindow *window)
+{
+  on_models (NULL, NULL, window);
+}
+
+static void
+set_up_models (CwWindow *window)
+{
   g_autofree char *last = window->settings ? g_settings_get_string (window->settings, "model") : NULL;
-  guint chosen = 0;
 
-  window->places = cw_models_list ();
-  for (guint i = 0; i < window->places->len; i++) {
-    const CwModelPlace *place = g_ptr_array_index (window->places, i);
-
-    gtk_string_list_append (names, place->name);
-    if (g_strcmp0 (place->name, last) == 0)
-      chosen = i;
-  }
-  gtk_drop_down_set_model (window->model_chooser, G_LIST_MODEL (names));
-  gtk_drop_down_set_selected (window->model_chooser, chosen);
-  g_signal_connect_swapped (window->model_chooser, "notify::selected", G_CALLBACK (on_model_chosen), window);
-  if (window->places->len == 0) {
-    g_autoptr (GError) error = NULL;
-
-    cw_model_place_free (cw_models_find (NULL, &error));
-    fail_model (window, error ? error->message : _ ("There is no model."));
-  } else {
-    on_model_chosen (window);
-  }
+  window->shelf = cw_model_shelf_new ();
+  g_signal_connect_swapped (window->shelf, "models-changed", G_CALLBACK (on_models_changed), window);
+  g_signal_connect_swapped (window->model_chooser, "chosen", G_CALLBACK (on_model_chosen), window);
+  g_signal_connect_swapped (window->model_chooser, "more", G_CALLBACK (on_more_models), window);
+  cw_model_chooser_list (window->model_chooser, last);
 }
 
 /* A clip that continues a sound of @seconds is longer than that. */
@@ -436,7 +443,7 @@ static void
 on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   CwWindow             *window = data;
-  const CwModelPlace   *place = chosen_place (window);
+  const CwModelPlace   *place = cw_model_chooser_get_place (window->model_chooser);
   g_autoptr (GError)    error = NULL;
   g_autoptr (GPtrArray) clips = NULL;
   CwRecipe              recipe;
@@ -645,9 +652,7 @@ on_reuse (GSimpleAction *action, GVariant *parameter, gpointer data)
   if (!window->shown)
     return;
   recipe = cw_clip_get_recipe (window->shown);
-  for (guint i = 0; i < window->places->len; i++)
-    if (g_strcmp0 (((const CwModelPlace *) g_ptr_array_index (window->places, i))->name, recipe->model_name) == 0)
-      gtk_drop_down_set_selected (window->model_chooser, i);
+  cw_model_chooser_choose (window->model_chooser, recipe->model_name);
   digits = g_strdup_printf ("%" G_GUINT64_FORMAT, recipe->seed);
   gtk_editable_set_text (GTK_EDITABLE (window->prompt), recipe->prompt);
   gtk_editable_set_text (GTK_EDITABLE (window->seed), digits);
@@ -811,6 +816,7 @@ void
 cw_window_shut_down (CwWindow *window)
 {
   window->closing = TRUE;
+  cw_model_shelf_stop (window->shelf);
   cw_player_shut_down (window->player);
   cw_maker_shut_down (window->maker);
 }
@@ -829,6 +835,10 @@ cw_window_dispose (GObject *object)
   g_clear_object (&window->deleted);
   g_clear_object (&window->player);
   g_clear_object (&window->maker);
+  if (window->shelf)
+    g_signal_handlers_disconnect_by_data (window->shelf, window);
+  g_clear_object (&window->shelf);
+  g_clear_weak_pointer (&window->models_page);
   g_clear_object (&window->settings);
   g_clear_pointer (&window->facts, cw_model_facts_free);
   G_OBJECT_CLASS (cw_window_parent_class)->dispose (object);
@@ -840,7 +850,6 @@ cw_window_finalize (GObject *object)
   CwWindow *window = CW_WINDOW (object);
 
   cw_clip_list_free (window->clips);
-  g_ptr_array_unref (window->places);
   G_OBJECT_CLASS (cw_window_parent_class)->finalize (object);
 }
 
@@ -852,6 +861,7 @@ cw_window_class_init (CwWindowClass *class)
   G_OBJECT_CLASS (class)->dispose = cw_window_dispose;
   G_OBJECT_CLASS (class)->finalize = cw_window_finalize;
   GTK_WINDOW_CLASS (class)->close_request = cw_window_close_request;
+  g_type_ensure (CW_TYPE_MODEL_CHOOSER);
   g_type_ensure (CW_TYPE_WAVE_VIEW);
   g_type_ensure (CW_TYPE_STARTS);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/clipwright/Clipwright/window.ui");
@@ -930,6 +940,7 @@ cw_window_init (CwWindow *window)
     { .name = "zoom-in", .activate = on_zoom },      { .name = "zoom-out", .activate = on_zoom },
     { .name = "zoom-fit", .activate = on_zoom },     { .name = "prompt", .activate = on_prompt },
     { .name = "defaults", .activate = on_defaults }, { .name = "retry-sound", .activate = on_retry_sound },
+    { .name = "models", .activate = on_models },
   };
 
   g_action_map_add_action_entries (G_ACTION_MAP (window), actions, G_N_ELEMENTS (actions), window);
@@ -950,7 +961,7 @@ cw_window_init (CwWindow *window)
   gtk_list_box_bind_model (window->clip_box, cw_clip_list_get_model (window->clips), make_row, window, NULL);
   add_suggestions (window);
   recall (window);
-  list_models (window);
+  set_up_models (window);
   gtk_widget_grab_focus (GTK_WIDGET (window->prompt));
 }
 

@@ -81,19 +81,13 @@ agree_to (const Options *options, const char *repo, const char *id)
   return FALSE;
 }
 
-static gboolean
-is_free (const char *id)
-{
-  return id && (g_ascii_strcasecmp (id, "mit") == 0 || g_ascii_strcasecmp (id, "apache-2.0") == 0);
-}
-
 /* The hub has said which licence it is. Most often that is the one of the catalogue, which was agreed to before. */
 static gboolean
 on_agree (const char *licence, gint64 n_bytes, gpointer data)
 {
   Get             *get = data;
   g_autofree char *size = g_format_size ((guint64) n_bytes);
-  const gboolean   agreed = (get->agreed && licence && g_ascii_strcasecmp (get->agreed, licence) == 0) || (get->covered && is_free (licence)) ||
+  const gboolean   agreed = (get->agreed && licence && g_ascii_strcasecmp (get->agreed, licence) == 0) || (get->covered && cw_licence_is_free (licence)) ||
                           agree_to (get->options, get->repo, licence);
 
   if (agreed && !get->options->quiet)
