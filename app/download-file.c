@@ -179,9 +179,14 @@ fail_sent (const Fetch *f, CwHubError code, const char *why, GError **error)
 static gboolean
 check_answer (Fetch *f, const CwHubReply *reply, GError **error)
 {
-  const gint64     left = f->file->size - f->n_here;
+  gint64           left;
   g_autofree char *why = NULL;
 
+  if (!f->file->sha256 && f->file->size < 0) { /* the hub was not asked for the headers alone */
+    f->file->sha256 = g_strdup (reply->sha256);
+    f->file->size = reply->size;
+  }
+  left = f->file->size - f->n_here;
   if (f->file->sha256 && reply->sha256 && strcmp (f->file->sha256, reply->sha256) != 0)
     return fail_sent (f, CW_HUB_ERROR_REFUSED, _ ("the file changed on the server meanwhile. Get the model again."), error);
   if (reply->content_type && g_ascii_strcasecmp (reply->content_type, "text/html") == 0)

@@ -196,9 +196,18 @@ take_commit (CwPlan *plan, const char *commit, GError **error)
   return TRUE;
 }
 
-/* HEAD of @name; adds it to the plan when it is there. */
+static void
+add_file (CwPlan *plan, const char *name, gint64 size, const char *sha256)
+{
+  CwPlanFile *file = g_new (CwPlanFile, 1);
+
+  *file = (CwPlanFile){ g_strdup (name), size, g_strdup (sha256) };
+  g_ptr_array_add (plan->files, file);
+}
+
+/* HEAD of @name; adds it to the plan when it is there. @listed: the hub's list has it. */
 static Found
-look_at (CwHub *hub, CwPlan *plan, const char *name, GCancellable *cancellable, GError **error)
+look_at (CwHub *hub, CwPlan *plan, const char *name, gboolean listed, GCancellable *cancellable, GError **error)
 {
   g_autofree char *path = cw_plan_get_path (plan, name), *what = g_strdup_printf ("%s, %s", plan->repo, name);
   const CwHubQuery query = { .path = path, .what = what, .head = TRUE };
@@ -213,17 +222,18 @@ look_at (CwHub *hub, CwPlan *plan, const char *name, GCancellable *cancellable, 
     if (!cw_retry_wait (&retry, problem, retry_after_s, cancellable)) {
       const Found found = g_error_matches (problem, CW_HUB_ERROR, CW_HUB_ERROR_MISSING) ? FILE_MISSING : FILE_FAILED;
 
+      if (listed && g_error_matches (problem, CW_HUB_ERROR, CW_HUB_ERROR_METHOD)) { /* what the file is like, its GET will say */
+        g_error_free (problem);
+        add_file (plan, name, -1, NULL);
+        return FILE_HERE;
+      }
       g_propagate_error (error, problem);
       return found;
     }
     g_clear_error (&problem);
   }
-  if (take_commit (plan, reply.commit, &problem)) {
-    CwPlanFile *file = g_new (CwPlanFile, 1);
-
-    *file = (CwPlanFile){ g_strdup (name), reply.size, g_steal_pointer (&reply.sha256) };
-    g_ptr_array_add (plan->files, file);
-  }
+  if (take_commit (plan, reply.commit, &problem))
+    add_file (plan, name, reply.size, reply.sha256);
   cw_hub_reply_clear (&reply);
   if (problem)
     g_propagate_error (error, problem);
@@ -242,7 +252,7 @@ take (CwHub *hub, CwPlan *plan, GHashTable *listed, const char *name, gboolean n
       g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_MISSING, _ ("%s has no %s, so it is no model that this program can load."), plan->repo, name);
     return !needed;
   }
-  found = look_at (hub, plan, name, cancellable, &problem);
+  found = look_at (hub, plan, name, listed != NULL, cancellable, &problem);
   if (found == FILE_HERE || (found == FILE_MISSING && !needed && !listed))
     return TRUE;
   g_propagate_error (error, g_steal_pointer (&problem));

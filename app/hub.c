@@ -238,6 +238,8 @@ fail_status (SoupMessage *message, GUri *uri, gboolean at_hub, const char *what,
     g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_MISSING, _ ("%s: %s does not have it (%u)%s."), what, host, status, said);
   else if (status == 416)
     g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_RANGE, _ ("%s: %s does not send the part that was asked for (416)."), what, host);
+  else if (status == 405 || status == 501)
+    g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_METHOD, _ ("%s: %s does not answer questions of that kind (%u)."), what, host, status);
   else if (status == 429 && retry_after_s >= 0.0)
     g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_TEMPORARY, _ ("%s: %s was asked too often (429) and wants to be left alone for %.0f seconds."),
                  what, host, retry_after_s);

@@ -18,6 +18,7 @@ typedef enum {
   CW_HUB_ERROR_REFUSED,  /* asking again gives the same answer */
   CW_HUB_ERROR_MISSING,  /* 404 */
   CW_HUB_ERROR_RANGE,    /* 416 */
+  CW_HUB_ERROR_METHOD,   /* 405 or 501: a mirror that knows no HEAD */
   CW_HUB_ERROR_TEMPORARY /* may work when asked again, after retry_after_s where the reply says so */
 } CwHubError;
 

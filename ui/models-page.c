@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "hub-token.h"
 #include "hub.h"
 #include "model-row.h"
 #include "settings.h"
@@ -23,6 +24,7 @@ struct _CwModelsPage {
   AdwPreferencesGroup *here_group, *music_group, *effects_group, *parts_group;
   GtkListBox      *here_box, *music_box, *effects_box, *parts_box;
   AdwActionRow    *folder_row;
+  AdwPasswordEntryRow *token_row;
   GtkSwitch       *offline_switch;
 };
 
@@ -328,6 +330,47 @@ on_folder (GSimpleAction *action, GVariant *parameter, gpointer page)
   choose_folder (page, _ ("Folder for Models"), _ ("_Choose"), G_CALLBACK (on_folder_chosen));
 }
 
+/* ---- the token ------------------------------------------------------------------------------------------------------- */
+
+static void
+store_in_thread (GTask *task, gpointer source, gpointer token, GCancellable *cancellable)
+{
+  g_autofree char *endpoint = cw_hub_default_endpoint ();
+  GError          *error = NULL;
+
+  (void) source;
+  (void) cancellable;
+  if (cw_hub_token_store (endpoint, token, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_token_stored (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  (void) data;
+  say (CW_MODELS_PAGE (source), g_task_propagate_boolean (G_TASK (result), &error) ? _ ("The keyring has it") : error->message);
+}
+
+/* An empty one forgets. The entry does not keep what the keyring keeps. */
+static void
+on_token (CwModelsPage *page)
+{
+  g_autoptr (GTask) task = g_task_new (page, NULL, on_token_stored, NULL);
+  const char       *text = gtk_editable_get_text (GTK_EDITABLE (page->token_row));
+
+  if (*text && !cw_hub_token_is_valid (text)) {
+    say (page, _ ("That is no token; they are one word, like hf_…"));
+    return;
+  }
+  g_task_set_task_data (task, *text ? g_strdup (text) : NULL, (GDestroyNotify) cw_hub_token_free);
+  g_task_run_in_thread (task, store_in_thread);
+  gtk_editable_set_text (GTK_EDITABLE (page->token_row), "");
+}
+
 /* ---- the page -------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -367,6 +410,7 @@ cw_models_page_class_init (CwModelsPageClass *class)
   BIND (parts_box);
   BIND (folder_row);
   BIND (offline_switch);
+  BIND (token_row);
 #undef BIND
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
 }
@@ -382,6 +426,7 @@ cw_models_page_init (CwModelsPage *page)
   g_action_map_add_action_entries (G_ACTION_MAP (group), actions, G_N_ELEMENTS (actions), page);
   gtk_widget_insert_action_group (GTK_WIDGET (page), "page", G_ACTION_GROUP (group));
   gtk_widget_init_template (GTK_WIDGET (page));
+  g_signal_connect_swapped (page->token_row, "apply", G_CALLBACK (on_token), page);
   page->settings = cw_settings_new ();
   gtk_widget_set_sensitive (GTK_WIDGET (page->offline_switch), page->settings != NULL);
   if (page->settings) {
