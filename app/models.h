@@ -16,7 +16,7 @@ typedef struct {
 void          cw_model_place_free (CwModelPlace *place);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwModelPlace, cw_model_place_free)
 
-/* A folder in the Hugging Face format (config.json), or one in AudioCraft's (state_dict.bin, or for a codec alone compression_state_dict.bin). Whether it is sound, loading it says. */
+/* A folder in the Hugging Face format (config.json) or AudioCraft's (compression_state_dict.bin). Whether it is sound, loading it says. */
 gboolean      cw_models_is_model (const char *folder);
 /* The starter model first, then each model under cw_models_get_folder, by name; not what is still being downloaded, nor text encoders.
  * The starter is looked for in CLIPWRIGHT_DATA_DIR/starter, the installed data folder, and data/starter/model of the source tree the
