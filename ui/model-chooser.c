@@ -88,6 +88,12 @@ cw_model_chooser_choose (CwModelChooser *chooser, const char *name)
     gtk_drop_down_set_selected (chooser->drop_down, place);
 }
 
+static gboolean
+cw_model_chooser_grab_focus (GtkWidget *widget)
+{
+  return gtk_widget_grab_focus (GTK_WIDGET (CW_MODEL_CHOOSER (widget)->drop_down));
+}
+
 static void
 cw_model_chooser_finalize (GObject *object)
 {
@@ -101,6 +107,7 @@ static void
 cw_model_chooser_class_init (CwModelChooserClass *class)
 {
   G_OBJECT_CLASS (class)->finalize = cw_model_chooser_finalize;
+  GTK_WIDGET_CLASS (class)->grab_focus = cw_model_chooser_grab_focus;
   chosen_signal = g_signal_new ("chosen", CW_TYPE_MODEL_CHOOSER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   more_signal = g_signal_new ("more", CW_TYPE_MODEL_CHOOSER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }

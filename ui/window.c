@@ -397,6 +397,16 @@ on_models (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+on_choose_model (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwWindow *window = data;
+
+  (void) action;
+  (void) parameter;
+  gtk_widget_grab_focus (GTK_WIDGET (window->model_chooser));
+}
+
+static void
 on_more_models (CwWindow *window)
 {
   on_models (NULL, NULL, window);
@@ -940,7 +950,7 @@ cw_window_init (CwWindow *window)
     { .name = "zoom-in", .activate = on_zoom },      { .name = "zoom-out", .activate = on_zoom },
     { .name = "zoom-fit", .activate = on_zoom },     { .name = "prompt", .activate = on_prompt },
     { .name = "defaults", .activate = on_defaults }, { .name = "retry-sound", .activate = on_retry_sound },
-    { .name = "models", .activate = on_models },
+    { .name = "models", .activate = on_models },     { .name = "choose-model", .activate = on_choose_model },
   };
 
   g_action_map_add_action_entries (G_ACTION_MAP (window), actions, G_N_ELEMENTS (actions), window);

@@ -60,14 +60,16 @@ def play(stage, hub):
     # it is in the chooser, and makes a clip
     stage.key("Escape")
     time.sleep(0.7 * SLOW)
-    stage.key("ctrl+l", "Tab", "space")
+    stage.key("ctrl+shift+m", "space")
     time.sleep(0.5 * SLOW)
     stage.key("Down", "Return")
     time.sleep(2.0 * SLOW)
+    empty = stage.wave_pixels()
     stage.key("ctrl+l")
     stage.type("rain")
     stage.key("Return")
-    time.sleep(2.0 * SLOW)
+    wait_for("the wave", lambda: stage.wave_pixels() > empty + 200, 20)
+    time.sleep(1.0 * SLOW)
     stage.export(f"{stage.folder}/out.wav")
     data = open(f"{stage.folder}/out.wav", "rb").read()
     assert b"musicgen-small" in data and b"cc-by-nc-4.0" in data, "the file does not say its model's licence"

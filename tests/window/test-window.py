@@ -5,6 +5,8 @@ A prompt is typed, the clip is made and played, then exported by keys; what the 
 sample by sample. Then rename, delete, undo and quit; and once more without any sound server.
 """
 import json
+import os
+import subprocess
 import time
 import wave
 
