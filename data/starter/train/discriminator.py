@@ -53,7 +53,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x):
         """[batch, sample] -> logits and feature maps of each scale."""
-        return zip(*(one(x) for one in self.discriminators))
+        return tuple(zip(*(one(x) for one in self.discriminators)))
 
     def score(self, x):
         """The mean logit of each clip: high is real."""
