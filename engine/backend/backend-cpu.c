@@ -635,7 +635,7 @@ cw_backend_new (const char *name, unsigned n_threads, cw_error *error)
   cw_backend *be;
 
   if (name && !scalar && strcmp (name, "cpu") != 0) {
-    cw_fail (error, CW_ERROR_ARGUMENT, "There is no backend “%s”; this build has “cpu” and “cpu-scalar”.", name);
+    cw_fail (error, CW_ERROR_ARGUMENT, "There is no backend “%s”; there are “cpu”, “cpu-scalar”, “cuda” and “cuda:1” and so on.", name);
     return NULL;
   }
   if (!(be = calloc (1, sizeof *be))) {

@@ -9,7 +9,7 @@
 #include "cuda/module.h"
 #include "engine.h"
 
-typedef struct {
+typedef struct cw_card {
   const cw_cuda_module *module;
   cw_gpu               *gpu;
   cw_gpu_info           info;

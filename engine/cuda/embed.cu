@@ -10,7 +10,7 @@
 static __global__ void __launch_bounds__ (THREADS) embed (const __grid_constant__ cw_gpu_embedding e)
 {
   const uint32_t c = blockIdx.x * THREADS + threadIdx.x, row = blockIdx.y, step = (uint32_t) *e.step;
-  const int32_t *ids = e.columns.ids + ((size_t) (row % e.columns.n_takes) * e.columns.n_columns + step) * e.columns.k;
+  const int32_t *ids = e.columns.ids + ((size_t) (row % e.columns.n_takes) * e.columns.n_columns + (step - e.columns.first)) * e.columns.k;
   float          sum = 0.0f;
 
   if (c >= e.width)

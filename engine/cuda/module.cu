@@ -20,9 +20,9 @@
 struct cw_gpu {
   int          index;
   cudaError_t  error; /* the first; what comes later does nothing */
+  bool         stuck; /* in a capture that cannot be ended any more: only a reset of the device helps */
   cudaStream_t streams[CW_GPU_STREAMS];
   cudaEvent_t  events[CW_GPU_STREAMS]; /* of each stream, for others to wait for */
-  bool         capturing;
 };
 
 struct cw_gpu_graph {
@@ -83,7 +83,7 @@ close_gpu (cw_gpu *gpu)
 {
   if (!gpu)
     return;
-  for (int i = 0; i < CW_GPU_STREAMS; i++) {
+  for (int i = 0; i < CW_GPU_STREAMS && !gpu->stuck; i++) {
     if (gpu->streams[i])
       cudaStreamDestroy (gpu->streams[i]);
     if (gpu->events[i])
@@ -157,7 +157,7 @@ alloc (cw_gpu *gpu, size_t n_bytes)
 static void
 release (cw_gpu *gpu, void *memory)
 {
-  if (memory)
+  if (memory && !gpu->stuck)
     note (gpu, cudaFree (memory));
 }
 
@@ -174,7 +174,7 @@ alloc_host (cw_gpu *gpu, size_t n_bytes)
 static void
 release_host (cw_gpu *gpu, void *memory)
 {
-  if (memory)
+  if (memory && !gpu->stuck)
     note (gpu, cudaFreeHost (memory));
 }
 
@@ -231,12 +231,14 @@ order (cw_gpu *gpu, cw_gpu_stream earlier, cw_gpu_stream later)
 
 /* ---- graphs ------------------------------------------------------------------------------------------------------------------- */
 
-static void
+static bool
 capture_begin (cw_gpu *gpu, cw_gpu_stream stream)
 {
-  if (gpu->error != cudaSuccess)
-    return;
-  gpu->capturing = cudaStreamBeginCapture (gpu->streams[stream], cudaStreamCaptureModeThreadLocal) == cudaSuccess;
+  if (gpu->error != cudaSuccess || cudaStreamBeginCapture (gpu->streams[stream], cudaStreamCaptureModeThreadLocal) != cudaSuccess) {
+    cudaGetLastError ();
+    return false;
+  }
+  return true;
 }
 
 static void
@@ -259,9 +261,6 @@ capture_end (cw_gpu *gpu, cw_gpu_stream stream, size_t *n_nodes)
   bool          ok;
 
   *n_nodes = 0;
-  if (!gpu->capturing)
-    return NULL;
-  gpu->capturing = false;
   graph = (cw_gpu_graph *) calloc (1, sizeof *graph);
   cudaGraph_t captured = NULL;
   ok = cudaStreamEndCapture (gpu->streams[stream], &captured) == cudaSuccess && captured;
@@ -273,7 +272,10 @@ capture_end (cw_gpu *gpu, cw_gpu_stream stream, size_t *n_nodes)
        cudaGraphInstantiate (&graph->exec, graph->graph, 0) == cudaSuccess;
   if (ok)
     return graph;
+  /* what failed here never ran, and is forgotten; an error that stays is the card's end */
   cudaGetLastError ();
+  gpu->error = cudaGetLastError ();
+  gpu->stuck = gpu->error != cudaSuccess;
   release_graph (gpu, graph);
   return NULL;
 }

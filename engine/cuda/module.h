@@ -129,10 +129,10 @@ typedef struct {
 
 #define CW_GPU_TO_DRAW (-1) /* in a table of columns: not known yet */
 
-/* The columns of a run: [n_takes, n_columns, K] ids; column 0 is the start. Row r belongs to take r % n_takes. */
+/* The columns of a run: [n_takes, n_columns, K] ids. Row r belongs to take r % n_takes; column c is read at step first + c. */
 typedef struct {
   int32_t *ids;
-  uint32_t n_takes, n_columns, k, v;
+  uint32_t n_takes, n_columns, k, v, first;
 } cw_gpu_columns;
 
 typedef struct {
@@ -153,14 +153,14 @@ typedef struct {
   uint64_t seed;
   float    guidance, temperature, top_p;
   int32_t  top_k;
-  uint32_t first_take, first_step; /* added to the take's and the step's number before they are counted by Philox */
+  uint32_t first_take, first_step; /* added to the take's and the column's number before they are counted by Philox */
 } cw_gpu_choice;
 
 typedef struct {
   float               *logits;  /* [n_rows, K, V]: with twice as many rows as takes the second half is the null branch */
   uint32_t             n_rows;
   const cw_gpu_choice *choice;
-  cw_gpu_columns       columns; /* column *step + 1 receives the tokens where it says CW_GPU_TO_DRAW */
+  cw_gpu_columns       columns; /* the column behind the one of *step receives the tokens where it says CW_GPU_TO_DRAW */
   const int32_t       *step;
   int32_t             *tokens;  /* [n_takes, K]: that column */
 } cw_gpu_sample;
@@ -236,8 +236,8 @@ typedef struct {
   /* What is queued on @later from now on waits for what is on @earlier by now. */
   void (*order) (cw_gpu *gpu, cw_gpu_stream earlier, cw_gpu_stream later);
 
-  /* What is queued between the two becomes a graph instead of running; NULL when it could not, and then nothing failed. */
-  void (*capture_begin) (cw_gpu *gpu, cw_gpu_stream stream);
+  /* What is queued between the two becomes a graph instead of running; false or NULL when it could not, and then nothing failed. */
+  bool (*capture_begin) (cw_gpu *gpu, cw_gpu_stream stream);
   cw_gpu_graph *(*capture_end) (cw_gpu *gpu, cw_gpu_stream stream, size_t *n_nodes);
   void (*replay) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_graph *graph);
   void (*release_graph) (cw_gpu *gpu, cw_gpu_graph *graph);

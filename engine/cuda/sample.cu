@@ -230,15 +230,15 @@ static __global__ void __launch_bounds__ (THREADS) sample (const __grid_constant
 {
   __shared__ shared_state s;
   const cw_gpu_choice     choice = *a.choice;
-  const uint32_t          k = blockIdx.x, take = blockIdx.y, n_k = a.columns.k, v = a.columns.v, step = (uint32_t) *a.step;
+  const uint32_t          k = blockIdx.x, take = blockIdx.y, n_k = a.columns.k, v = a.columns.v, column = (uint32_t) *a.step - a.columns.first;
   const uint32_t          each = (v + THREADS - 1) / THREADS;
   const bool              guided = a.n_rows > a.columns.n_takes;
   float                  *logits = a.logits + ((size_t) take * n_k + k) * v;
   const float            *null_branch = guided ? logits + (size_t) a.columns.n_takes * n_k * v : NULL;
-  int32_t                *place = a.columns.ids + ((size_t) take * a.columns.n_columns + step + 1) * n_k + k;
+  int32_t                *place = a.columns.ids + ((size_t) take * a.columns.n_columns + column + 1) * n_k + k;
   share                   own = { logits, threadIdx.x * each, (threadIdx.x + 1) * each };
 
-  if (step + 1 >= a.columns.n_columns)
+  if (column + 1 >= a.columns.n_columns)
     return;
   own.first = own.first < v ? own.first : v;
   own.end = own.end < v ? own.end : v;
@@ -246,7 +246,7 @@ static __global__ void __launch_bounds__ (THREADS) sample (const __grid_constant
   const float largest = guide (own, null_branch, choice.guidance, &s);
 
   if (wanted && choice.temperature > 0.0f)
-    draw (own, largest, choice, cw_philox_uniform (choice.seed, choice.first_take + take, choice.first_step + step, k), v, &s);
+    draw (own, largest, choice, cw_philox_uniform (choice.seed, choice.first_take + take, choice.first_step + column, k), v, &s);
   __syncthreads ();
   if (threadIdx.x == 0) {
     if (wanted)

@@ -53,6 +53,8 @@ typedef struct {
   size_t            n_kept, first_kept;
   int32_t          *ids;       /* [n_rows, FEED, K] */
   float            *logits;    /* [n_rows, K, V] */
+  int32_t          *columns;   /* [n_takes, longest window + 1, K]: the window's, for a card */
+  int32_t          *tokens;    /* [n_takes, K] */
   char             *scratch;   /* for sampling: n_threads of scratch_bytes */
   size_t            scratch_bytes;
   cw_clip_decoder   decoder;   /* of all takes */
@@ -151,6 +153,8 @@ prepare (pass *p, cw_error *error)
   p->codes = cw_mul (p->n_takes * p->k, p->n_kept, &n_codes) ? cw_arena_new (&p->arena, int32_t, n_codes) : NULL;
   p->ids = cw_arena_new (&p->arena, int32_t, p->n_rows * FEED * p->k);
   p->logits = cw_arena_new (&p->arena, float, p->n_rows * p->k * p->v);
+  p->columns = cw_arena_new (&p->arena, int32_t, p->n_takes * (cw_delay_n_steps (&p->pattern) + 1) * p->k);
+  p->tokens = cw_arena_new (&p->arena, int32_t, p->n_takes * p->k);
   p->scratch = cw_arena_take (&p->arena, cw_pool_n_threads (model->engine->be->pool), p->scratch_bytes);
   if (!cw_arena_ok (&p->arena, "the clip", error))
     return CW_ERROR_MEMORY;
@@ -304,10 +308,53 @@ feed (pass *p, size_t end, cw_error *error)
   return CW_OK;
 }
 
+/* The window's columns, with what the steps draw left open, for a card that draws by itself. */
+static void
+plan_columns (pass *p)
+{
+  const cw_request *request = p->request;
+  const size_t      n_columns = cw_delay_n_steps (&p->pattern) + 1;
+  cw_musicgen_plan  plan = { .seed = request->seed,
+                             .first_take = request->first_take,
+                             .n_takes = p->n_takes,
+                             .first_step = p->window.start,
+                             .guidance = request->guidance,
+                             .sampling = { request->temperature, request->top_k, request->top_p < 1.0f ? request->top_p : 0.0f },
+                             .columns = p->columns,
+                             .n_columns = n_columns };
+
+  for (size_t take = 0; take < p->n_takes; take++)
+    for (size_t column = 0; column < n_columns; column++)
+      for (size_t k = 0; k < p->k; k++) {
+        int32_t *id = &p->columns[(take * n_columns + column) * p->k + k];
+        size_t   frame;
+
+        *id = !cw_delay_frame (&p->pattern, k, column, &frame) ? (int32_t) p->v : frame < p->window.n_given ? *code (p, take, k, frame) : CW_TO_DRAW;
+      }
+  cw_musicgen_run_plan (p->run, &plan);
+}
+
+/* The tokens of the column behind p->step: drawn where the decoder runs, or from its logits. */
+static void
+make_tokens (pass *p)
+{
+  if (cw_musicgen_run_draw (p->run, p->tokens)) {
+    for (size_t i = 0; i < p->n_takes * p->k; i++) {
+      size_t frame;
+
+      if (cw_delay_frame (&p->pattern, i % p->k, p->step + 1, &frame) && frame >= p->window.n_given)
+        *code (p, i / p->k, i % p->k, frame) = p->tokens[i];
+    }
+    return;
+  }
+  fill_columns (p, p->step, 1);
+  cw_musicgen_run_step (p->run, p->ids, p->logits, NULL);
+  cw_pool_run (p->model->engine->be->pool, p->n_takes * p->k, 1, sample_task, p);
+}
+
 static cw_status
 make_window (pass *p, cw_error *error)
 {
-  cw_pool  *pool = p->model->engine->be->pool;
   cw_status status;
   size_t    n_steps;
 
@@ -317,6 +364,7 @@ make_window (pass *p, cw_error *error)
   decode_ready (p, DECODE_MANY);
   if ((status = feed (p, p->window.n_given, error)) != CW_OK)
     return status;
+  plan_columns (p);
   for (p->step = p->window.n_given; p->step < n_steps; ) {
     const double began_s = now_s ();
 
@@ -324,9 +372,7 @@ make_window (pass *p, cw_error *error)
       return stop (p, error);
     if (!cw_conditions_use (&p->conditions, p->window.start + p->step) && (status = feed (p, p->step, error)) != CW_OK)
       return status;
-    fill_columns (p, p->step, 1);
-    cw_musicgen_run_step (p->run, p->ids, p->logits, NULL);
-    cw_pool_run (pool, p->n_takes * p->k, 1, sample_task, p);
+    make_tokens (p);
     p->step++;
     p->done.n_steps++;
     decode_ready (p, DECODE_MANY);

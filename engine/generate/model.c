@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "models/musicgen-card.h"
 
 size_t
 cw_model_codec_channels (const cw_model *model)
@@ -128,6 +129,30 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
   return model->prepared != NULL;
 }
 
+/* ---- the card ----------------------------------------------------------------------------------------------------
+
+ * What of the model goes there is said in info.device_note; where it does not fit, the processor does it. */
+static void
+move_to_card (cw_model *model)
+{
+  cw_card *card = model->engine->card;
+  cw_error trouble = { 0 };
+
+  model->info.device = "cpu";
+  model->info.device_note = model->device_note;
+  if (!card || !model->musicgen || model->magnet.span_len > 0)
+    return;
+  if (cw_musicgen_to_card (model->musicgen, card, &trouble)) {
+    const size_t n = cw_musicgen_card_bytes (model->musicgen);
+
+    model->info.device = card->info.name;
+    snprintf (model->device_note, sizeof model->device_note, "The decoder is on “%s”: %.0f MB in %s, %.0f MB are left.", card->info.name,
+              (double) n / 1e6, cw_precision_name (model->info.precision), (double) (card->budget - card->used) / 1e6);
+  } else {
+    snprintf (model->device_note, sizeof model->device_note, "The processor makes the clips: %.400s", trouble.message);
+  }
+}
+
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
 
 /* What the loader has not said: sizes, and what follows from them. */
@@ -197,6 +222,7 @@ cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *op
   describe (model);
   if (model->prepared)
     cw_prepared_finish (model->prepared);
+  move_to_card (model);
   return model;
 }
 

@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "checkpoint/prepared.h"
+#include "cuda/card.h"
 #include "engine.h"
 #include "models/encodec.h"
 #include "models/magnet.h"
@@ -15,7 +16,8 @@
 #include "text/tokenizer.h"
 
 struct cw_engine {
-  cw_backend *be;
+  cw_backend *be;   /* the processor: always there */
+  cw_card    *card; /* or NULL */
 };
 
 struct cw_model {
@@ -30,6 +32,7 @@ struct cw_model {
   cw_encodec   *codec;
   cw_magnet_config magnet; /* span_len 0: musicgen is no MAGNeT */
   cw_model_info info;
+  char          device_note[sizeof ((cw_error *) 0)->message];
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */
   double        stride;        /* how far the window moves on by default, as a part of it; 0: it cannot extend */
 };

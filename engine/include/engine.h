@@ -57,7 +57,10 @@ typedef struct cw_engine cw_engine;
 
 typedef struct {
   unsigned    n_threads; /* 0: as many as there are physical cores */
-  const char *backend;   /* NULL: the best this machine has; "cpu", or "cpu-scalar" (the plain C definition) */
+  const char *backend;   /* NULL or "auto": the best this machine has; "cpu", "cpu-scalar" (the plain C definition); "cuda" (the first
+                          * card), "cuda:1" …, where the decoder then runs; "cuda-on-cpu": the card's code on the processor, for tests */
+  size_t      vram_bytes; /* of the card's memory that may be used; 0: what the environment's CW_VRAM says ("6G"), else what is free but
+                           * for a reserve */
 } cw_engine_options;
 
 /* @options may be NULL. The environment variable CW_CPU (c, avx2, avx512) caps the instruction set, for tests and
@@ -121,6 +124,8 @@ typedef struct {
   bool        can_change_prompt; /* takes prompts that begin later */
   size_t      weight_bytes;    /* of all files, as stored */
   cw_precision precision;      /* that is used: never CW_PRECISION_AUTO */
+  const char  *device;         /* that the decoder runs on: "cpu", or the card's name; owned by the model */
+  const char  *device_note;    /* a sentence: what is on the card, or why it is not; "" when there is none; owned by the model */
   /* the model's own defaults, from generation_config.json or the published ones */
   float       guidance, temperature, top_p;
   int         top_k;

@@ -28,6 +28,7 @@ struct cw_musicgen {
   cw_dtype           cache;     /* of keys and values: CW_F32, CW_F16 or CW_I8 */
   size_t             key_size;  /* elements of a key in it */
   cw_linear          projection; /* text to decoder, where config.projects */
+  struct cw_musicgen_card *card; /* the same on a card, or NULL; owned */
 };
 
 /* Keys and values of a text in every layer's cross attention. */

@@ -20,9 +20,21 @@
 
 #include "base/error.h"
 #include "models/layers.h"
+#include "models/musicgen-card.h"
 #include "models/musicgen-weights.h"
 
 #define PREFILL 64 /* columns of all rows that are fed together: as many as a quantised layer takes at a time */
+
+/* A run on a card, and what is needed to go on without it. */
+typedef struct {
+  cw_musicgen_card_run *run;      /* NULL: the processor does it */
+  float                *vectors;  /* [n_rows, n_vectors, width]: what was fed as vectors */
+  size_t                n_vectors;
+  int32_t              *ids;      /* [n_rows, max_steps, K]: what was fed behind them */
+  int32_t              *columns;  /* [n_rows, max_steps + 1, K]: the plan's, and what was drawn */
+  size_t                n_takes, n_columns; /* 0: there is no plan */
+  cw_error              trouble;
+} card_part;
 
 struct cw_musicgen_run {
   cw_musicgen *model;
@@ -39,6 +51,7 @@ struct cw_musicgen_run {
   cw_context  *contexts;      /* [n_rows, batch] */
   cw_key_scales *scales;      /* [n_rows, batch], of CW_I8 */
   float      **logits; /* [K]: where each codebook's go */
+  card_part    card;
 };
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
@@ -236,6 +249,7 @@ cw_musicgen_free (cw_musicgen *model)
 {
   if (!model)
     return;
+  cw_musicgen_card_free (model->card);
   cw_arena_free (&model->arena);
   free (model);
 }
@@ -264,6 +278,9 @@ cw_musicgen_step_bytes (const cw_musicgen *model)
 }
 
 /* ---- a run --------------------------------------------------------------------------------------------------- */
+
+static void begin_on_card (cw_musicgen_run *run);
+static void leave_card (cw_musicgen_run *run);
 
 cw_musicgen_run *
 cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_texts, cw_error *error)
@@ -313,6 +330,8 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   }
   if (n_later)
     compute_positions (run->later_positions, config->n_positions, n_later, c, config->exact_positions);
+  if (model->card)
+    begin_on_card (run);
   return run;
 }
 
@@ -321,6 +340,7 @@ cw_musicgen_run_free (cw_musicgen_run *run)
 {
   if (!run)
     return;
+  cw_musicgen_card_run_free (run->card.run);
   cw_arena_free (&run->arena);
   free (run);
 }
@@ -357,7 +377,12 @@ cw_musicgen_cache_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *aren
 cw_status
 cw_musicgen_run_set_states (cw_musicgen_run *run, size_t text, const float *states, size_t n, cw_error *error)
 {
-  return cw_musicgen_cache_text (run->model, &run->texts[text], &run->arena, states, n, error);
+  cw_text_cache  *cache = &run->texts[text];
+  const cw_status status = cw_musicgen_cache_text (run->model, cache, &run->arena, states, n, error);
+
+  if (status == CW_OK && run->card.run && !cw_musicgen_card_run_set_text (run->card.run, text, cache))
+    leave_card (run);
+  return status;
 }
 
 cw_status
@@ -380,6 +405,8 @@ void
 cw_musicgen_run_use_text (cw_musicgen_run *run, size_t row, size_t text)
 {
   run->text_of[row] = text + 1; /* CW_NO_TEXT: 0 */
+  if (run->card.run)
+    cw_musicgen_card_run_use_text (run->card.run, row, text);
 }
 
 /* ---- columns through the layers: items are [n_rows, n], n columns of each row --------------------------------------- */
@@ -546,6 +573,22 @@ copy_out (float *out, const float *x, size_t n)
     memcpy (out, x, n * sizeof *x);
 }
 
+static bool
+on_card (const cw_musicgen_run *run)
+{
+  return run->card.run != NULL;
+}
+
+/* @ids [n_rows, n, K] go to the columns from the run's position on. */
+static void
+remember_ids (cw_musicgen_run *run, const int32_t *ids, size_t n)
+{
+  const size_t k = run->model->config.n_codebooks, at = run->step - run->card.n_vectors;
+
+  for (size_t row = 0; row < run->n_rows; row++)
+    memcpy (run->card.ids + (row * run->max_steps + at) * k, ids + row * n * k, n * k * sizeof *ids);
+}
+
 void
 cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, const cw_musicgen_probe *probe)
 {
@@ -555,6 +598,14 @@ cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logits, c
   const cw_musicgen_probe   none = { 0 };
   cw_backend               *be = model->be;
 
+  if (on_card (run)) {
+    remember_ids (run, ids, 1);
+    if (cw_musicgen_card_run_step (run->card.run, ids, logits, probe)) {
+      run->step++;
+      return;
+    }
+    leave_card (run);
+  }
   if (!probe)
     probe = &none;
   embed (run, ids, 1, 1);
@@ -581,18 +632,18 @@ run_layers (cw_musicgen_run *run, size_t now)
   run->step += now;
 }
 
-void
-cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n)
+static void
+feed_ids (cw_musicgen_run *run, const int32_t *ids, size_t ld, size_t n)
 {
   for (size_t done = 0, now; done < n; done += now) {
     now = n - done < run->batch ? n - done : run->batch;
-    embed (run, ids + done * run->model->config.n_codebooks, n, now);
+    embed (run, ids + done * run->model->config.n_codebooks, ld, now);
     run_layers (run, now);
   }
 }
 
-void
-cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t n)
+static void
+feed_vectors (cw_musicgen_run *run, const float *vectors, size_t n)
 {
   const size_t c = run->model->config.width;
 
@@ -606,7 +657,130 @@ cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t
 }
 
 void
+cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n)
+{
+  if (on_card (run)) {
+    remember_ids (run, ids, n);
+    if (cw_musicgen_card_run_feed (run->card.run, ids, n)) {
+      run->step += n;
+      return;
+    }
+    leave_card (run);
+  }
+  feed_ids (run, ids, n, n);
+}
+
+void
+cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t n)
+{
+  const size_t n_floats = run->n_rows * n * run->model->config.width;
+
+  if (on_card (run)) {
+    /* the same room serves again after a rewind; without it there would be no way back from the card */
+    if (n > run->card.n_vectors)
+      run->card.vectors = cw_arena_new (&run->arena, float, n_floats);
+    if (run->card.vectors && run->step == 0) {
+      memcpy (run->card.vectors, vectors, n_floats * sizeof *vectors);
+      if (cw_musicgen_card_run_feed_vectors (run->card.run, vectors, n)) {
+        run->card.n_vectors = run->step = n;
+        return;
+      }
+    }
+    leave_card (run);
+  }
+  feed_vectors (run, vectors, n);
+}
+
+void
 cw_musicgen_run_rewind (cw_musicgen_run *run)
 {
   run->step = 0;
+  if (on_card (run)) {
+    run->card.n_vectors = 0;
+    cw_musicgen_card_run_rewind (run->card.run);
+  }
+}
+
+/* ---- on a card, and back ---------------------------------------------------------------------------------------------- */
+
+bool
+cw_musicgen_to_card (cw_musicgen *model, cw_card *card, cw_error *error)
+{
+  cw_musicgen_card_free (model->card);
+  model->card = cw_musicgen_card_new (card, model, error);
+  return model->card != NULL;
+}
+
+static void
+begin_on_card (cw_musicgen_run *run)
+{
+  const size_t k = run->model->config.n_codebooks;
+
+  run->card.ids = cw_arena_new (&run->arena, int32_t, run->n_rows * run->max_steps * k);
+  run->card.columns = cw_arena_new (&run->arena, int32_t, run->n_rows * (run->max_steps + 1) * k);
+  if (cw_arena_ok (&run->arena, "the clip", &run->card.trouble))
+    run->card.run = cw_musicgen_card_run_new (run->model->card, run->n_rows, run->max_steps, run->n_texts, run->later_positions, &run->card.trouble);
+}
+
+/* The card failed: the processor makes again what its caches held, and goes on from there. */
+static void
+leave_card (cw_musicgen_run *run)
+{
+  const size_t n_vectors = run->card.n_vectors, n_ids = run->step - n_vectors;
+
+  cw_musicgen_card_run_free (run->card.run);
+  run->card.run = NULL;
+  cw_card_check (cw_musicgen_card_of (run->model->card), &run->card.trouble);
+  run->step = 0;
+  feed_vectors (run, run->card.vectors, n_vectors);
+  feed_ids (run, run->card.ids, run->max_steps, n_ids);
+}
+
+bool
+cw_musicgen_run_plan (cw_musicgen_run *run, const cw_musicgen_plan *plan)
+{
+  const size_t n = plan->n_takes * plan->n_columns * run->model->config.n_codebooks;
+
+  run->card.n_columns = 0;
+  if (!on_card (run) || plan->n_takes > run->n_rows || plan->n_columns > run->max_steps + 1)
+    return false;
+  memcpy (run->card.columns, plan->columns, n * sizeof *plan->columns);
+  run->card.n_takes = plan->n_takes;
+  run->card.n_columns = plan->n_columns;
+  if (cw_musicgen_card_run_plan (run->card.run, plan))
+    return true;
+  leave_card (run);
+  return false;
+}
+
+bool
+cw_musicgen_run_draw (cw_musicgen_run *run, int32_t *tokens)
+{
+  const size_t k = run->model->config.n_codebooks, n_takes = run->card.n_takes, n_columns = run->card.n_columns;
+  const size_t column = run->step - run->card.n_vectors;
+
+  if (!on_card (run) || column + 1 >= n_columns)
+    return false;
+  for (size_t row = 0; row < run->n_rows; row++)
+    memcpy (run->card.ids + (row * run->max_steps + column) * k, run->card.columns + (row % n_takes * n_columns + column) * k, k * sizeof *tokens);
+  if (!cw_musicgen_card_run_draw (run->card.run, tokens)) {
+    leave_card (run);
+    return false;
+  }
+  for (size_t take = 0; take < n_takes; take++)
+    memcpy (run->card.columns + (take * n_columns + column + 1) * k, tokens + take * k, k * sizeof *tokens);
+  run->step++;
+  return true;
+}
+
+const char *
+cw_musicgen_run_trouble (const cw_musicgen_run *run)
+{
+  return run->card.trouble.message;
+}
+
+size_t
+cw_musicgen_run_n_nodes (const cw_musicgen_run *run)
+{
+  return on_card (run) ? cw_musicgen_card_run_n_nodes (run->card.run) : 0;
 }

@@ -11,6 +11,7 @@
 #include "backend/backend.h"
 #include "base/json.h"
 #include "checkpoint/prepared.h"
+#include "sampling/sampler.h"
 
 typedef struct {
   size_t        codebook_size, n_codebooks; /* V, K */
@@ -72,5 +73,34 @@ void cw_musicgen_run_step (cw_musicgen_run *run, const int32_t *ids, float *logi
 void cw_musicgen_run_feed (cw_musicgen_run *run, const int32_t *ids, size_t n);
 /* The same for vectors instead of codes: @vectors [n_rows, n, width]. */
 void cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t n);
+/* Steps whose tokens a card chooses by itself, so that no logits leave it. */
+typedef struct {
+  uint64_t       seed;
+  unsigned       first_take;
+  size_t         n_takes;    /* rows 0 … n_takes - 1; as many behind them are their null branches, or there are none */
+  size_t         first_step; /* added to the column's number before it is counted by Philox */
+  float          guidance;
+  cw_sampling    sampling;
+  const int32_t *columns;    /* [n_takes, n_columns, K], ids: column 0 is the one read at the position behind what is fed as vectors */
+  size_t         n_columns;
+} cw_musicgen_plan;
+
+#define CW_TO_DRAW (-1) /* in a plan's columns: drawn by the step before */
+
+/* From the next step on. False when the run is not on a card: the caller then samples from the logits. */
+bool cw_musicgen_run_plan (cw_musicgen_run *run, const cw_musicgen_plan *plan);
+/* One step: reads the planned column of its position, draws what is missing of the next, and gives that to @tokens [n_takes, K]. False
+ * when there is no plan, or the card failed in this very step: nothing is lost then, the step can be made with cw_musicgen_run_step. */
+bool cw_musicgen_run_draw (cw_musicgen_run *run, int32_t *tokens);
+
+/* The copy of the weights that later runs use on @card, instead of the processor. False and @error: there is no room, and the processor
+ * does it. */
+struct cw_card;
+bool cw_musicgen_to_card (cw_musicgen *model, struct cw_card *card, cw_error *error);
+/* Has the run left its card, or never been on one? Then the sentence why ("" when it was not meant for one). */
+const char *cw_musicgen_run_trouble (const cw_musicgen_run *run);
+/* Launches and copies of a drawn step; 0 off the card. */
+size_t      cw_musicgen_run_n_nodes (const cw_musicgen_run *run);
+
 /* Back to position 0: what was fed is forgotten, the texts stay. */
 void cw_musicgen_run_rewind (cw_musicgen_run *run);

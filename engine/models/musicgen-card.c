@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * musicgen-card.c: see musicgen-card.h, and musicgen.c for the network.
+ *
+ * A layer is eight launches: norms, the putting together of an attention and its cache belong to the linear layers around them.
+ *
+ *     q, k, v = norm (x)      attention      x += o (…)      q = norm (x)      attention      x += o (…)      f = gelu (fc1 (norm (x)))      x += fc2 (f)
+ *
+ * A step that draws its own tokens is captured once and replayed: where it stands, which columns are known and how tokens are chosen
+ * lies on the card. One copy brings the tokens back.
+ */
+#include "models/musicgen-card.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define WIDTH_MAX 4096 /* what the kernels' shared memory holds */
+#define FFN_MAX   16384
+#define HEAD_MAX  512
+
+_Static_assert (CW_GPU_RELU == (int) CW_ACTIVATION_RELU && CW_GPU_GELU == (int) CW_ACTIVATION_GELU &&
+                CW_GPU_GELU_TANH == (int) CW_ACTIVATION_GELU_TANH, "the module numbers activations as the engine does");
+
+typedef struct {
+  const float *gamma, *beta;
+  float        eps;
+} card_norm;
+
+typedef struct {
+  card_norm     self_norm, cross_norm, ffn_norm;
+  cw_gpu_matrix qkv[3], o, cross_q, cross_o, fc1, fc2;
+} layer;
+
+struct cw_musicgen_card {
+  cw_card           *card;
+  const cw_musicgen *model;
+  cw_card_arena      arena;
+  cw_arena           host;
+  layer             *layers;
+  card_norm          norm;
+  cw_gpu_matrix     *heads;  /* [K] */
+  const void       **tables; /* [K], on the card */
+  const void        *positions;
+};
+
+struct cw_musicgen_card_run {
+  cw_musicgen_card *weights;
+  cw_card_arena     arena;
+  cw_arena          host;
+  size_t            n_rows, max_steps, step, n_text_rows, prefix; /* prefix: vectors that were fed in front of the columns */
+  char             *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] */
+  size_t            layer_bytes;   /* of either, of a layer */
+  float            *x, *normed, *q, *inner, *logits;
+  float            *later;
+  cw_gpu_pieces     pieces;
+  int32_t          *where;        /* the step, on the card */
+  cw_gpu_text      *texts;        /* [n_texts] */
+  cw_gpu_text      *seen;         /* [n_rows]: what each row sees */
+  cw_gpu_text      *seen_there;   /* the same on the card */
+  cw_gpu_columns    fed, drawn;   /* tables of columns: what is fed from outside, [n_rows]; what is drawn, [n_takes] */
+  cw_gpu_choice    *choice;
+  int32_t          *tokens, *tokens_here; /* the second pinned */
+  cw_gpu_graph     *graph;
+  size_t            n_nodes;
+  bool              eager;        /* a capture failed: launch each step */
+};
+
+/* ---- weights -------------------------------------------------------------------------------------------------------------- */
+
+static card_norm
+put_norm (cw_card_arena *arena, const cw_norm *from, size_t c)
+{
+  if (!from->gamma) /* a decoder that hears its text as a prefix has no cross attention */
+    return (card_norm){ 0 };
+  return (card_norm){ cw_card_put (arena, from->gamma, c, sizeof (float)), from->beta ? cw_card_put (arena, from->beta, c, sizeof (float)) : NULL,
+                 from->eps };
+}
+
+static void
+put_layer (cw_card_arena *arena, layer *to, const cw_musicgen_layer *from, size_t c)
+{
+  to->self_norm = put_norm (arena, &from->self_norm, c);
+  to->cross_norm = put_norm (arena, &from->cross_norm, c);
+  to->ffn_norm = put_norm (arena, &from->ffn_norm, c);
+  to->qkv[0] = cw_card_put_linear (arena, &from->q);
+  to->qkv[1] = cw_card_put_linear (arena, &from->k);
+  to->qkv[2] = cw_card_put_linear (arena, &from->v);
+  to->o = cw_card_put_linear (arena, &from->o);
+  to->cross_q = cw_card_put_linear (arena, &from->cross_q);
+  to->cross_o = cw_card_put_linear (arena, &from->cross_o);
+  to->fc1 = cw_card_put_linear (arena, &from->fc1);
+  to->fc2 = cw_card_put_linear (arena, &from->fc2);
+}
+
+/* Layers that share a launch are of one type; sizes fit the kernels. */
+static bool
+fits (const cw_musicgen *model, cw_error *error)
+{
+  const cw_musicgen_config *config = &model->config;
+  bool                      ok = config->width <= WIDTH_MAX && config->ffn <= FFN_MAX && config->width / config->heads <= HEAD_MAX;
+
+  for (size_t i = 0; i < config->n_layers; i++) {
+    const cw_musicgen_layer *l = &model->layers[i];
+    ok = ok && l->q.w.dtype == l->k.w.dtype && l->q.w.dtype == l->v.w.dtype;
+  }
+  for (size_t k = 0; k < config->n_codebooks; k++)
+    ok = ok && model->heads[k].w.dtype == model->heads[0].w.dtype && model->embeddings[k].dtype == model->embeddings[0].dtype;
+  if (!ok)
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "A decoder of width %zu, with %zu inside and %zu heads, is not one that the card's kernels run.",
+             config->width, config->ffn, config->heads);
+  return ok;
+}
+
+static void
+put_ends (cw_musicgen_card *weights)
+{
+  const cw_musicgen        *model = weights->model;
+  const cw_musicgen_config *config = &model->config;
+  const size_t              c = config->width, k = config->n_codebooks;
+  const void              **tables = cw_arena_new (&weights->host, const void *, k);
+
+  for (size_t i = 0; tables && i < k; i++) {
+    tables[i] = cw_card_put (&weights->arena, model->embeddings[i].data, (config->codebook_size + 1) * c, cw_dtype_size (model->embeddings[i].dtype));
+    weights->heads[i] = cw_card_put_linear (&weights->arena, &model->heads[i]);
+  }
+  weights->tables = tables ? cw_card_put (&weights->arena, tables, k, sizeof *tables) : NULL;
+  weights->positions = cw_card_put (&weights->arena, model->positions.data, config->n_positions * c, cw_dtype_size (model->positions.dtype));
+  weights->norm = put_norm (&weights->arena, &model->norm, c);
+}
+
+cw_musicgen_card *
+cw_musicgen_card_new (cw_card *card, const cw_musicgen *model, cw_error *error)
+{
+  const cw_musicgen_config *config = &model->config;
+  cw_musicgen_card         *weights;
+
+  if (!fits (model, error))
+    return NULL;
+  if (!(weights = calloc (1, sizeof *weights))) {
+    cw_fail_memory (error, "the decoder", sizeof *weights);
+    return NULL;
+  }
+  weights->card = weights->arena.card = card;
+  weights->model = model;
+  weights->layers = cw_arena_new (&weights->host, layer, config->n_layers);
+  weights->heads = cw_arena_new (&weights->host, cw_gpu_matrix, config->n_codebooks);
+  if (cw_arena_ok (&weights->host, "the decoder", error)) {
+    for (size_t i = 0; i < config->n_layers && !weights->arena.failed; i++)
+      put_layer (&weights->arena, &weights->layers[i], &model->layers[i], config->width);
+    put_ends (weights);
+    card->module->wait (card->gpu, CW_GPU_STEPS);
+    if (cw_arena_ok (&weights->host, "the decoder", error) && cw_card_arena_ok (&weights->arena, "the decoder's weights", error))
+      return weights;
+  }
+  cw_musicgen_card_free (weights);
+  return NULL;
+}
+
+void
+cw_musicgen_card_free (cw_musicgen_card *weights)
+{
+  if (!weights)
+    return;
+  cw_card_arena_free (&weights->arena);
+  cw_arena_free (&weights->host);
+  free (weights);
+}
+
+cw_card *
+cw_musicgen_card_of (const cw_musicgen_card *weights)
+{
+  return weights->card;
+}
+
+size_t
+cw_musicgen_card_bytes (const cw_musicgen *model)
+{
+  const cw_musicgen_config *config = &model->config;
+  size_t                    n = config->n_positions * config->width * cw_dtype_size (model->positions.dtype);
+
+  for (size_t i = 0; i < config->n_layers; i++) {
+    const cw_musicgen_layer *l = &model->layers[i];
+    const cw_linear         *all[] = { &l->q, &l->k, &l->v, &l->o, &l->cross_q, &l->cross_o, &l->fc1, &l->fc2 };
+
+    for (size_t j = 0; j < sizeof all / sizeof *all; j++)
+      n += cw_card_linear_bytes (all[j]);
+    n += 6 * config->width * sizeof (float);
+  }
+  for (size_t i = 0; i < config->n_codebooks; i++)
+    n += cw_card_linear_bytes (&model->heads[i]) + (config->codebook_size + 1) * config->width * cw_dtype_size (model->embeddings[i].dtype);
+  return n;
+}
+
+/* ---- a run ------------------------------------------------------------------------------------------------------------------ */
+
+size_t
+cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n_rows, size_t max_steps)
+{
+  const cw_musicgen_config *config = &model->config;
+  const size_t              caches = 2 * config->n_layers * max_steps * config->width * cw_dtype_size (model->cache);
+  const size_t              work = ((3 + CW_GPU_SPLITS) * config->width + config->ffn + config->n_codebooks * config->codebook_size) * sizeof (float);
+
+  return n_rows * (caches + work);
+}
+
+static cw_gpu_columns
+new_columns (cw_musicgen_card_run *run)
+{
+  const cw_musicgen_config *config = &run->weights->model->config;
+
+  return (cw_gpu_columns){ .ids = cw_card_take (&run->arena, run->n_rows * (run->max_steps + 1) * config->n_codebooks, sizeof (int32_t)),
+                           .n_takes = (uint32_t) run->n_rows, .n_columns = (uint32_t) run->max_steps + 1,
+                           .k = (uint32_t) config->n_codebooks, .v = (uint32_t) config->codebook_size };
+}
+
+cw_musicgen_card_run *
+cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_steps, size_t n_texts, const float *later, cw_error *error)
+{
+  const cw_musicgen_config *config = &weights->model->config;
+  const cw_cuda_module     *m = weights->card->module;
+  const size_t              c = config->width, k = config->n_codebooks, n_pieces = n_rows * config->heads * CW_GPU_SPLITS;
+  cw_musicgen_card_run     *run = calloc (1, sizeof *run);
+
+  if (!run) {
+    cw_fail_memory (error, "a clip", sizeof *run);
+    return NULL;
+  }
+  *run = (cw_musicgen_card_run){ .weights = weights, .arena = { .card = weights->card }, .n_rows = n_rows, .max_steps = max_steps };
+  run->layer_bytes = n_rows * max_steps * c * cw_dtype_size (weights->model->cache); /* cw_musicgen_run_new knows that it does not overflow */
+  run->keys = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
+  run->values = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
+  run->x = cw_card_new (&run->arena, float, n_rows * c);
+  run->normed = cw_card_new (&run->arena, float, n_rows * c);
+  run->q = cw_card_new (&run->arena, float, n_rows * c);
+  run->inner = cw_card_new (&run->arena, float, n_rows * config->ffn);
+  run->logits = cw_card_new (&run->arena, float, n_rows *k *config->codebook_size);
+  run->pieces = (cw_gpu_pieces){ cw_card_new (&run->arena, float, n_pieces *c / config->heads), cw_card_new (&run->arena, float, n_pieces),
+                                 cw_card_new (&run->arena, float, n_pieces), (uint32_t) config->heads, (uint32_t) (c / config->heads) };
+  run->where = cw_card_new (&run->arena, int32_t, 1);
+  run->seen_there = cw_card_new (&run->arena, cw_gpu_text, n_rows);
+  run->fed = new_columns (run);
+  run->drawn = new_columns (run);
+  run->choice = cw_card_new (&run->arena, cw_gpu_choice, 1);
+  run->tokens = cw_card_new (&run->arena, int32_t, n_rows *k);
+  run->tokens_here = cw_card_take_host (&run->arena, n_rows * k, sizeof (int32_t));
+  if (later)
+    run->later = cw_card_put (&run->arena, later, (max_steps - config->n_positions) * c, sizeof *later);
+  run->texts = cw_arena_new (&run->host, cw_gpu_text, n_texts);
+  run->seen = cw_arena_new (&run->host, cw_gpu_text, n_rows);
+  if (!run->arena.failed)
+    m->zero (weights->card->gpu, CW_GPU_STEPS, run->where, sizeof *run->where);
+  if (!cw_arena_ok (&run->host, "a clip", error) || !cw_card_arena_ok (&run->arena, "the clip's caches", error)) {
+    cw_musicgen_card_run_free (run);
+    return NULL;
+  }
+  return run;
+}
+
+static void
+forget_graph (cw_musicgen_card_run *run)
+{
+  run->weights->card->module->release_graph (run->weights->card->gpu, run->graph);
+  run->graph = NULL;
+}
+
+void
+cw_musicgen_card_run_free (cw_musicgen_card_run *run)
+{
+  if (!run)
+    return;
+  run->weights->card->module->wait (run->weights->card->gpu, CW_GPU_STEPS);
+  forget_graph (run);
+  cw_card_arena_free (&run->arena);
+  cw_arena_free (&run->host);
+  free (run);
+}
+
+static bool
+finished (cw_musicgen_card_run *run)
+{
+  return run->weights->card->module->wait (run->weights->card->gpu, CW_GPU_STEPS) == CW_GPU_OK;
+}
+
+bool
+cw_musicgen_card_run_set_text (cw_musicgen_card_run *run, size_t text, const cw_text_cache *cache)
+{
+  const cw_musicgen_config *config = &run->weights->model->config;
+  const size_t              n = config->n_layers * cache->n * config->width;
+  const float              *keys = cw_card_put (&run->arena, cache->k, n, sizeof *cache->k);
+  const float              *values = cw_card_put (&run->arena, cache->v, n, sizeof *cache->v);
+
+  run->texts[text] = (cw_gpu_text){ keys, values, (uint32_t) cache->n };
+  return finished (run) && keys && values;
+}
+
+void
+cw_musicgen_card_run_use_text (cw_musicgen_card_run *run, size_t row, size_t text)
+{
+  cw_card *card = run->weights->card;
+  size_t   n = 0;
+
+  run->seen[row] = text == CW_NO_TEXT ? (cw_gpu_text){ 0 } : run->texts[text];
+  card->module->upload (card->gpu, CW_GPU_STEPS, run->seen_there + row, run->seen + row, sizeof *run->seen);
+  /* rows with a text come first: the null rows behind them are left alone */
+  while (n < run->n_rows && run->seen[n].keys)
+    n++;
+  if (n != run->n_text_rows)
+    forget_graph (run);
+  run->n_text_rows = n;
+}
+
+/* ---- the layers ---------------------------------------------------------------------------------------------------------------- */
+
+/* y = activation (w norm (x)), for @n rows. */
+static void
+project (cw_musicgen_card_run *run, float *y, size_t ld_y, const cw_gpu_matrix *w, const card_norm *norm, size_t n, cw_activation activation)
+{
+  cw_card *card = run->weights->card;
+
+  card->module->linear (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_linear){ .layers = { *w }, .y = { y }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w->n_in, .ld_y = (uint32_t) ld_y,
+                                          .x = run->x, .prologue = CW_GPU_NORM, .gamma = norm->gamma, .beta = norm->beta, .eps = norm->eps,
+                                          .activation = (cw_gpu_activation) activation });
+}
+
+/* q = w_q norm (x), and keys and values to their place in the cache. */
+static void
+project_qkv (cw_musicgen_card_run *run, const layer *l, const cw_gpu_cache *cache)
+{
+  cw_card *card = run->weights->card;
+
+  card->module->linear (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_linear){ .layers = { l->qkv[0], l->qkv[1], l->qkv[2] }, .y = { run->q }, .n_layers = 3, .n = (uint32_t) run->n_rows,
+                                          .ld_x = l->o.n_in, .ld_y = l->o.n_in, .x = run->x, .prologue = CW_GPU_NORM, .gamma = l->self_norm.gamma,
+                                          .beta = l->self_norm.beta, .eps = l->self_norm.eps, .cache = *cache, .step = run->where });
+}
+
+static void
+attend_cache (cw_musicgen_card_run *run, const cw_gpu_cache *cache)
+{
+  cw_card *card = run->weights->card;
+
+  card->module->attend (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) run->n_rows, .heads = run->pieces.heads, .d = run->pieces.d,
+                                             .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .cache = *cache, .step = run->where });
+}
+
+static void
+attend_text (cw_musicgen_card_run *run, size_t index)
+{
+  cw_card *card = run->weights->card;
+
+  card->module->attend (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) run->n_text_rows, .heads = run->pieces.heads, .d = run->pieces.d,
+                                             .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .texts = run->seen_there,
+                                             .layer = (uint32_t) index });
+}
+
+/* x += w input, for @n rows; @input NULL: what attention left. */
+static void
+add (cw_musicgen_card_run *run, const cw_gpu_matrix *w, const float *input, size_t n)
+{
+  cw_card *card = run->weights->card;
+
+  card->module->linear (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_linear){ .layers = { *w }, .y = { run->x }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w->n_in, .ld_y = w->n_out,
+                                          .x = input, .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = run->pieces, .addend = run->x });
+}
+
+static void
+run_layer (cw_musicgen_card_run *run, size_t index)
+{
+  const cw_musicgen_config *config = &run->weights->model->config;
+  const layer              *l = &run->weights->layers[index];
+  const cw_gpu_cache        cache = { run->keys + index * run->layer_bytes, run->values + index * run->layer_bytes, run->pieces.heads, run->pieces.d,
+                                      (uint32_t) run->max_steps, (int) run->weights->model->cache };
+
+  project_qkv (run, l, &cache);
+  attend_cache (run, &cache);
+  add (run, &l->o, NULL, run->n_rows);
+  if (run->n_text_rows > 0) {
+    project (run, run->q, config->width, &l->cross_q, &l->cross_norm, run->n_text_rows, CW_ACTIVATION_NONE);
+    attend_text (run, index);
+    add (run, &l->cross_o, NULL, run->n_text_rows);
+  }
+  project (run, run->inner, config->ffn, &l->fc1, &l->ffn_norm, run->n_rows, config->activation);
+  add (run, &l->fc2, run->inner, run->n_rows);
+}
+
+static void
+embed (cw_musicgen_card_run *run, const cw_gpu_columns *columns)
+{
+  const cw_musicgen *model = run->weights->model;
+  cw_card           *card = run->weights->card;
+
+  card->module->embed (card->gpu, CW_GPU_STEPS,
+                       &(cw_gpu_embedding){ .x = run->x, .n_rows = (uint32_t) run->n_rows, .width = (uint32_t) model->config.width, .columns = *columns,
+                                            .tables = run->weights->tables, .dtype = (int) model->embeddings[0].dtype,
+                                            .positions = run->weights->positions, .positions_dtype = (int) model->positions.dtype,
+                                            .n_positions = (uint32_t) model->config.n_positions, .later = run->later, .step = run->where });
+}
+
+static void
+predict (cw_musicgen_card_run *run)
+{
+  const cw_musicgen_config *config = &run->weights->model->config;
+  cw_card                  *card = run->weights->card;
+  const card_norm         *norm = &run->weights->norm;
+  const size_t              k = config->n_codebooks, v = config->codebook_size;
+
+  for (size_t first = 0; first < k; first += CW_GPU_FUSED) {
+    cw_gpu_linear heads = { .n_layers = (uint32_t) (k - first < CW_GPU_FUSED ? k - first : CW_GPU_FUSED), .n = (uint32_t) run->n_rows,
+                            .ld_x = (uint32_t) config->width, .ld_y = (uint32_t) (k * v), .x = run->x, .prologue = CW_GPU_NORM,
+                            .gamma = norm->gamma, .beta = norm->beta, .eps = norm->eps };
+
+    for (size_t i = 0; i < heads.n_layers; i++) {
+      heads.layers[i] = run->weights->heads[first + i];
+      heads.y[i] = run->logits + (first + i) * v;
+    }
+    card->module->linear (card->gpu, CW_GPU_STEPS, &heads);
+  }
+}
+
+static void
+advance (cw_musicgen_card_run *run)
+{
+  run->weights->card->module->advance (run->weights->card->gpu, CW_GPU_STEPS, run->where);
+}
+
+/* ---- what is fed from outside ----------------------------------------------------------------------------------------------------- */
+
+/* Column @j of @n, @ids [n_rows, n, K], to the place from which the next step reads. */
+static void
+put_column (cw_musicgen_card_run *run, const int32_t *ids, size_t n, size_t j)
+{
+  cw_card     *card = run->weights->card;
+  const size_t k = run->fed.k;
+
+  for (size_t row = 0; row < run->n_rows; row++)
+    card->module->upload (card->gpu, CW_GPU_STEPS, run->fed.ids + (row * run->fed.n_columns + run->step) * k, ids + (row * n + j) * k, k * sizeof *ids);
+}
+
+static void
+copy_out (cw_musicgen_card_run *run, float *out, const float *from, size_t n)
+{
+  if (out)
+    run->weights->card->module->download (run->weights->card->gpu, CW_GPU_STEPS, out, from, n * sizeof *out);
+}
+
+bool
+cw_musicgen_card_run_step (cw_musicgen_card_run *run, const int32_t *ids, float *logits, const cw_musicgen_probe *probe)
+{
+  const cw_musicgen_config *config = &run->weights->model->config;
+  const cw_musicgen_probe   none = { 0 };
+  const size_t              n = run->n_rows * config->width;
+  cw_card                  *card = run->weights->card;
+
+  if (!probe)
+    probe = &none;
+  put_column (run, ids, 1, 0);
+  embed (run, &run->fed);
+  copy_out (run, probe->embedding, run->x, n);
+  for (size_t i = 0; i < config->n_layers; i++) {
+    run_layer (run, i);
+    if (i == 0)
+      copy_out (run, probe->after_layer0, run->x, n);
+  }
+  if (probe->after_norm)
+    card->module->layer_norm (card->gpu, CW_GPU_STEPS, run->normed, run->x, (uint32_t) run->n_rows, (uint32_t) config->width,
+                              run->weights->norm.gamma, run->weights->norm.beta, run->weights->norm.eps);
+  copy_out (run, probe->after_norm, run->normed, n);
+  predict (run);
+  copy_out (run, logits, run->logits, run->n_rows * config->n_codebooks * config->codebook_size);
+  advance (run);
+  run->step++;
+  return finished (run);
+}
+
+bool
+cw_musicgen_card_run_feed (cw_musicgen_card_run *run, const int32_t *ids, size_t n)
+{
+  for (size_t j = 0; j < n; j++, run->step++) {
+    put_column (run, ids, n, j);
+    embed (run, &run->fed);
+    for (size_t i = 0; i < run->weights->model->config.n_layers; i++)
+      run_layer (run, i);
+    advance (run);
+  }
+  return finished (run);
+}
+
+bool
+cw_musicgen_card_run_feed_vectors (cw_musicgen_card_run *run, const float *vectors, size_t n)
+{
+  const cw_musicgen *model = run->weights->model;
+  const size_t       c = model->config.width;
+  cw_card           *card = run->weights->card;
+  /* without ids the embedding is the position alone; the vectors are added by the host, which has both */
+  float             *x = malloc (run->n_rows * c * sizeof *x);
+
+  for (size_t j = 0; x && j < n; j++, run->step++) {
+    for (size_t row = 0; row < run->n_rows; row++)
+      for (size_t i = 0; i < c; i++)
+        x[row * c + i] = vectors[(row * n + j) * c + i] + (run->step < model->config.n_positions ? cw_tensor_at (&model->positions, run->step * c + i) : 0.0f);
+    card->module->upload (card->gpu, CW_GPU_STEPS, run->x, x, run->n_rows * c * sizeof *x);
+    for (size_t i = 0; i < model->config.n_layers; i++)
+      run_layer (run, i);
+    advance (run);
+    card->module->wait (card->gpu, CW_GPU_STEPS);
+  }
+  run->prefix = run->step;
+  free (x);
+  return x && finished (run);
+}
+
+void
+cw_musicgen_card_run_rewind (cw_musicgen_card_run *run)
+{
+  cw_card *card = run->weights->card;
+
+  run->step = run->prefix = 0;
+  card->module->zero (card->gpu, CW_GPU_STEPS, run->where, sizeof *run->where);
+}
+
+/* ---- what the card draws --------------------------------------------------------------------------------------------------------------- */
+
+bool
+cw_musicgen_card_run_plan (cw_musicgen_card_run *run, const cw_musicgen_plan *plan)
+{
+  cw_card            *card = run->weights->card;
+  const cw_gpu_choice choice = { .seed = plan->seed,
+                                 .guidance = plan->guidance,
+                                 .temperature = plan->sampling.temperature,
+                                 .top_p = plan->sampling.top_p,
+                                 .top_k = plan->sampling.top_k,
+                                 .first_take = plan->first_take,
+                                 .first_step = (uint32_t) plan->first_step };
+
+  forget_graph (run);
+  run->drawn.n_takes = (uint32_t) plan->n_takes;
+  run->drawn.n_columns = (uint32_t) plan->n_columns;
+  card->module->upload (card->gpu, CW_GPU_STEPS, run->choice, &choice, sizeof choice);
+  card->module->upload (card->gpu, CW_GPU_STEPS, run->drawn.ids, plan->columns, plan->n_takes * plan->n_columns * run->drawn.k * sizeof *plan->columns);
+  return finished (run);
+}
+
+static void
+queue_draw (cw_musicgen_card_run *run)
+{
+  cw_card *card = run->weights->card;
+
+  embed (run, &run->drawn);
+  for (size_t i = 0; i < run->weights->model->config.n_layers; i++)
+    run_layer (run, i);
+  predict (run);
+  card->module->sample (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_sample){ .logits = run->logits, .n_rows = (uint32_t) run->n_rows, .choice = run->choice, .columns = run->drawn,
+                                          .step = run->where, .tokens = run->tokens });
+  advance (run);
+  card->module->download (card->gpu, CW_GPU_STEPS, run->tokens_here, run->tokens, run->drawn.n_takes * run->drawn.k * sizeof *run->tokens);
+}
+
+bool
+cw_musicgen_card_run_draw (cw_musicgen_card_run *run, int32_t *tokens)
+{
+  cw_card *card = run->weights->card;
+
+  if (run->drawn.first != run->prefix) {
+    run->drawn.first = (uint32_t) run->prefix;
+    forget_graph (run);
+  }
+  if (!run->graph && !run->eager) {
+    if (card->module->capture_begin (card->gpu, CW_GPU_STEPS)) {
+      queue_draw (run);
+      run->graph = card->module->capture_end (card->gpu, CW_GPU_STEPS, &run->n_nodes);
+    }
+    run->eager = !run->graph;
+  }
+  if (run->graph)
+    card->module->replay (card->gpu, CW_GPU_STEPS, run->graph);
+  else
+    queue_draw (run);
+  run->step++;
+  if (!finished (run))
+    return false;
+  memcpy (tokens, run->tokens_here, run->drawn.n_takes * run->drawn.k * sizeof *tokens);
+  return true;
+}
+
+size_t
+cw_musicgen_card_run_n_nodes (const cw_musicgen_card_run *run)
+{
+  return run->n_nodes;
+}

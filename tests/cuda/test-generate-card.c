@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test-generate-card.c: clips made on the card have the processor's codes: greedy, drawn by top-k and by top-p, with and without guidance,
+ *     in several takes, continued, and longer than the window. And when the card fails, at whatever launch or allocation, the clip is
+ *     finished on the processor, and it is the same clip.
+ *
+ *     test-generate-card MODEL [failures]
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+
+#include "check.h"
+#include "generate/model.h"
+
+enum { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH }; /* tests/cuda-on-cpu/include/cuda-on-cpu.h */
+#define LAUNCH_FAILURE 719
+#define OUT_OF_MEMORY  2
+
+typedef struct {
+  cw_engine *engine;
+  cw_model  *model;
+} side;
+
+static const char *folder;
+
+static side
+open_side (const char *backend, cw_precision precision)
+{
+  const cw_engine_options options = { .backend = backend, .n_threads = 2 };
+  const cw_model_options  how = { .precision = precision };
+  cw_error                error = { 0 };
+  side                    s = { .engine = cw_engine_new (&options, &error) };
+
+  s.model = s.engine ? cw_model_load (s.engine, folder, &how, &error) : NULL;
+  if (!s.model) {
+    fprintf (stderr, "%s\n", error.message);
+    exit (error.code == CW_ERROR_DEVICE ? 77 : 1);
+  }
+  return s;
+}
+
+static void
+close_side (side *s)
+{
+  cw_model_free (s->model);
+  cw_engine_free (s->engine);
+}
+
+/* What came out: the first take's codes, and a sum over all takes' samples. */
+typedef struct {
+  cw_codes *codes;
+  double    sums[CW_TAKES_MAX];
+} clip;
+
+static void
+add_block (const cw_block *block, void *user)
+{
+  clip *c = user;
+
+  for (size_t i = 0; i < block->n_samples * block->n_channels; i++)
+    c->sums[block->take] += (double) block->samples[i] * (double) ((block->start + i) % 97 + 1);
+}
+
+static clip
+make (const side *s, const cw_request *request)
+{
+  clip          c = { 0 };
+  const cw_sink sink = { .block = add_block, .user = &c };
+  cw_error      error = { 0 };
+
+  CHECK (cw_generate (s->model, request, &sink, &c.codes, &error) == CW_OK, "%s", error.message);
+  return c;
+}
+
+static void
+same (const clip *a, const clip *b, const char *what)
+{
+  const size_t n = a->codes && b->codes ? a->codes->n_codebooks * a->codes->n_frames : 0;
+
+  CHECK (n > 0 && a->codes->n_frames == b->codes->n_frames, "%s: %zu codes", what, n);
+  CHECK (n > 0 && memcmp (a->codes->codes, b->codes->codes, n * sizeof *a->codes->codes) == 0, "%s: the codes differ", what);
+  CHECK (memcmp (a->sums, b->sums, sizeof a->sums) == 0, "%s: the sound differs", what);
+}
+
+static cw_request
+request_of (const side *s, double duration_s)
+{
+  cw_request request;
+
+  cw_request_init (&request, cw_model_get_info (s->model));
+  request.prompt = "soft rain on a tin roof";
+  request.duration_s = duration_s;
+  request.seed = 11;
+  return request;
+}
+
+/* ---- the same clip ----------------------------------------------------------------------------------------------------------- */
+
+static void
+test_same (const side *cpu, const side *card)
+{
+  const double frame_s = 1.0 / cw_model_get_info (cpu->model)->frame_rate_hz;
+  cw_request   request = request_of (cpu, 9.0 * frame_s);
+  clip         a, b, continued;
+
+  CHECK (strcmp (cw_model_get_info (card->model)->device, "cpu") != 0, "the decoder is not on the card: %s", cw_model_get_info (card->model)->device_note);
+  request.temperature = 0.0f;
+  a = make (cpu, &request);
+  b = make (card, &request);
+  same (&a, &b, "greedy");
+  cw_codes_free (b.codes);
+
+  request.temperature = 0.9f;
+  request.top_k = 20;
+  request.continue_codes = a.codes;
+  request.duration_s = 14.0 * frame_s;
+  continued = make (cpu, &request);
+  b = make (card, &request);
+  same (&continued, &b, "continued, top-k");
+  cw_codes_free (continued.codes);
+  cw_codes_free (b.codes);
+  cw_codes_free (a.codes);
+
+  request.continue_codes = NULL;
+  request.n_takes = 2;
+  request.first_take = 3;
+  request.guidance = 1.0f;
+  request.top_p = 0.8f;
+  a = make (cpu, &request);
+  b = make (card, &request);
+  same (&a, &b, "two takes without guidance, top-p");
+  cw_codes_free (a.codes);
+  cw_codes_free (b.codes);
+}
+
+/* ---- the card fails ----------------------------------------------------------------------------------------------------------- */
+
+static void
+test_launches (void (*fail) (int call, long nth, int error), const clip *expected)
+{
+  static const long nth[] = { 0, 3, 30, 90, 200 };
+
+  for (size_t i = 0; i < sizeof nth / sizeof *nth; i++) {
+    side       card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    cw_request request = request_of (&card, 9.0 / cw_model_get_info (card.model)->frame_rate_hz);
+    clip       c;
+    char       what[64];
+
+    snprintf (what, sizeof what, "launch %ld fails", nth[i]);
+    fail (COC_LAUNCH, nth[i], LAUNCH_FAILURE);
+    c = make (&card, &request);
+    fail (COC_LAUNCH, -1, 0);
+    same (expected, &c, what);
+    cw_codes_free (c.codes);
+    c = make (&card, &request);
+    same (expected, &c, "the clip behind a failure");
+    cw_codes_free (c.codes);
+    close_side (&card);
+  }
+}
+
+/* The nth allocation says that there is no room: in loading, where the model then stays on the processor, or in a clip. */
+static void
+test_allocations (void (*fail) (int call, long nth, int error), const clip *expected)
+{
+  for (long nth = 0; nth < 200; nth += nth < 8 ? 1 : 23) {
+    cw_request request;
+    side       card;
+    clip       c;
+    char       what[64];
+
+    snprintf (what, sizeof what, "allocation %ld fails", nth);
+    fail (COC_ALLOCATION, nth, OUT_OF_MEMORY);
+    card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    request = request_of (&card, 9.0 / cw_model_get_info (card.model)->frame_rate_hz);
+    c = make (&card, &request);
+    same (expected, &c, what);
+    cw_codes_free (c.codes);
+    fail (COC_ALLOCATION, -1, 0);
+    CHECK (*cw_model_get_info (card.model)->device_note, "nothing is said about the device");
+    close_side (&card);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *module = getenv ("CW_CUDA_MODULE");
+  side        cpu, card;
+
+  folder = argv[1];
+  cpu = open_side ("cpu", CW_PRECISION_F32);
+  if (argc < 3) {
+    card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    test_same (&cpu, &card);
+    close_side (&card);
+    close_side (&cpu);
+    return check_done ();
+  }
+
+  void      *library = dlopen (module ? module : "", RTLD_NOW);
+  void      *symbol = library ? dlsym (library, "coc_fail") : NULL;
+  cw_request request = request_of (&cpu, 9.0 / cw_model_get_info (cpu.model)->frame_rate_hz);
+  clip       expected = make (&cpu, &request);
+  void (*fail) (int call, long nth, int error);
+
+  if (!symbol) {
+    fprintf (stderr, "CW_CUDA_MODULE does not name the stand-in\n");
+    return 77;
+  }
+  memcpy (&fail, &symbol, sizeof fail);
+  test_launches (fail, &expected);
+  test_allocations (fail, &expected);
+  cw_codes_free (expected.codes);
+  close_side (&cpu);
+  return check_done ();
+}
