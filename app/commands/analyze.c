@@ -151,7 +151,7 @@ judge_open (Judge *judge, const Options *options, CwExit *code, GError **error)
 {
   cw_error problem = { 0 };
 
-  if (!cw_command_load (&judge->loaded, options->model, "f32", 0, code, error)) {
+  if (!cw_command_load (&judge->loaded, options->model, &(CwHow){ .precision = "f32" }, code, error)) {
     if (options->model || options->discriminator)
       return FALSE;
     g_clear_error (error);

@@ -10,7 +10,7 @@
 #include "error.h"
 
 typedef struct {
-  char    *model, *precision;
+  char    *model, *precision, *device, *vram;
   int      n_threads;
   double   seconds;
   gboolean json;
@@ -22,6 +22,8 @@ parse (Options *options, int argc, char **argv, int *code)
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options->model, N_ ("Model folder or name (default: the starter model)"), N_ ("DIR|NAME") },
     { "precision", 'p', 0, G_OPTION_ARG_STRING, &options->precision, CW_COMMAND_PRECISION_HELP, "P" },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &options->device, CW_COMMAND_DEVICE_HELP, "D" },
+    { "vram", 0, 0, G_OPTION_ARG_STRING, &options->vram, CW_COMMAND_VRAM_HELP, N_ ("SIZE") },
     { "threads", 0, 0, G_OPTION_ARG_INT, &options->n_threads, N_ ("Threads (default: one a physical core)"), "N" },
     { "seconds", 's', 0, G_OPTION_ARG_DOUBLE, &options->seconds, N_ ("Length of the clip that is made (default: 4)"), "S" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options->json, N_ ("Print the result as one JSON object"), NULL },
@@ -63,8 +65,8 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
 
   if (json) {
     cw_command_print_json (json_pack (
-      "{s:s, s:s, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
-      cw_precision_name (info->precision), "threads", (int) threads, "kernels", kernels, "steps_per_s", r->steps_per_s,
+      "{s:s, s:s, s:s, s:I, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
+      cw_precision_name (info->precision), "device", info->device, "launches_per_step", (json_int_t) r->launches_per_step, "threads", (int) threads, "kernels", kernels, "steps_per_s", r->steps_per_s,
       "times_real_time", r->times_real_time, "weight_bytes_per_step", (json_int_t) r->weight_bytes_per_step, "read_bandwidth",
       r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
       "last_step_s", r->last_step_s, "first_sound_s", r->first_sound_s, "text_s", r->text_s, "until_block_s", r->until_block_s,
@@ -73,6 +75,10 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
     return;
   }
   g_print (_ ("%s, %s, %u threads, %s\n\n"), info->name, cw_precision_name (info->precision), threads, kernels);
+  if (*info->device_note)
+    g_print ("  %s\n", info->device_note);
+  if (r->launches_per_step)
+    g_print (_ ("  launches and copies a step  %10zu\n"), r->launches_per_step);
   g_print (_ ("  steps a second              %10.1f\n"), r->steps_per_s);
   g_print (_ ("  times real time             %10.2f\n"), r->times_real_time);
   g_print (_ ("  weights read a step         %10.1f MB\n"), (double) r->weight_bytes_per_step / mega);
@@ -113,12 +119,14 @@ cw_command_bench (int argc, char **argv)
   int      result;
 
   if (parse (&options, argc, argv, &result)) {
-    if (cw_command_load (&loaded, options.model, options.precision, (guint) options.n_threads, &code, &error))
+    if (cw_command_load (&loaded, options.model, &(CwHow){ options.precision, options.device, options.vram, (guint) options.n_threads }, &code, &error))
       code = measure (&options, &loaded, loaded.load_s, &error);
     result = error ? cw_command_fail (options.json, code, error) : (int) code;
   }
   cw_command_unload (&loaded);
   g_free (options.model);
   g_free (options.precision);
+  g_free (options.device);
+  g_free (options.vram);
   return result;
 }

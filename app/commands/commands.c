@@ -76,16 +76,25 @@ cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code)
 }
 
 gboolean
-cw_command_load (CwLoaded *loaded, const char *which, const char *precision, guint n_threads, CwExit *code, GError **error)
+cw_command_load (CwLoaded *loaded, const char *which, const CwHow *how, CwExit *code, GError **error)
 {
   g_autofree char  *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder ();
-  cw_engine_options engine_options = { .n_threads = n_threads };
+  const CwHow       defaults = { 0 };
+  const char       *precision = how ? how->precision : NULL;
+  cw_engine_options engine_options = { 0 };
   cw_model_options  options = { .precision = CW_PRECISION_AUTO, .cache_folder = cache, .models_folder = models,
                                      .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
   cw_error          problem = { 0 };
   gint64            began;
 
   *loaded = (CwLoaded){ 0 };
+  how = how ? how : &defaults;
+  engine_options = (cw_engine_options){ .n_threads = how->n_threads, .backend = how->device };
+  if (how->vram && !cw_parse_bytes (how->vram, &engine_options.vram_bytes)) {
+    *code = CW_EXIT_USAGE;
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("“%s” is no amount of memory; something like 6G or 800M was expected."), how->vram);
+    return FALSE;
+  }
   if (precision && !cw_precision_from_name (precision, &options.precision)) {
     *code = CW_EXIT_USAGE;
     g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("There is no precision “%s”; there are auto, f32, bf16, f16, int8 and int4."),

@@ -54,9 +54,19 @@ typedef struct {
 
 #define CW_COMMAND_PRECISION_HELP N_ ("auto (default), f32 (exact), bf16, f16, int8 (1 of 100 tokens differs) or int4 (6 of 100)")
 
-/* NULL @which: the starter. NULL @precision: auto. @n_threads 0: one a core. FALSE with @error; *@code is then the exit code. */
-gboolean           cw_command_load (CwLoaded *loaded, const char *which, const char *precision, guint n_threads, CwExit *code,
-                                    GError **error);
+/* How it is to run; all may be left out. */
+typedef struct {
+  const char *precision; /* NULL: auto */
+  const char *device;    /* NULL: auto; see cw_engine_options.backend */
+  const char *vram;      /* "6G"; NULL: what is free */
+  guint       n_threads; /* 0: one a core */
+} CwHow;
+
+#define CW_COMMAND_DEVICE_HELP N_ ("auto (default), cpu, cuda, or cuda:1 for the second card")
+#define CW_COMMAND_VRAM_HELP   N_ ("The card's memory that may be used, like 6G or 800M (default: what is free)")
+
+/* NULL @which: the starter. NULL @how: the defaults. FALSE with @error; *@code is then the exit code. */
+gboolean           cw_command_load (CwLoaded *loaded, const char *which, const CwHow *how, CwExit *code, GError **error);
 void               cw_command_unload (CwLoaded *loaded);
 
 /* From here on Ctrl-C (and SIGTERM) sets the flag that is returned; a second Ctrl-C ends the process. */

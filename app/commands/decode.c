@@ -109,7 +109,7 @@ run (const Options *options, GError **error)
     cw_take_error (error, &problem);
     return cw_command_exit_code (*error, FALSE);
   }
-  if (!cw_command_load (&loaded, options->model, "f32", 0, &code, error)) {
+  if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32" }, &code, error)) {
     cw_codes_reader_free (reader);
     return code;
   }

@@ -36,6 +36,29 @@ check_engine (Doctor *doctor)
   cw_engine_free (engine);
 }
 
+/* A machine without a card is well, too; one whose card cannot be used has a problem. */
+static void
+check_card (Doctor *doctor)
+{
+  static const char *const states[CW_N_DEVICE_STATES] = {
+    [CW_DEVICE_READY] = "ready",         [CW_DEVICE_NONE] = "no card",       [CW_DEVICE_NO_DRIVER] = "no driver",
+    [CW_DEVICE_OLD_DRIVER] = "old driver", [CW_DEVICE_NO_EXTENSION] = "no extension", [CW_DEVICE_NO_MODULE] = "no module",
+    [CW_DEVICE_BUSY] = "busy",           [CW_DEVICE_LOST] = "lost",          [CW_DEVICE_NO_MEMORY] = "no memory",
+  };
+  g_autofree char *capability = NULL;
+  cw_device_report report;
+
+  cw_device_describe (NULL, &report);
+  capability = report.major ? g_strdup_printf ("%d.%d", report.major, report.minor) : g_strdup ("");
+  json_object_set_new (doctor->report, "card",
+                       json_pack ("{s:s, s:s, s:s, s:s, s:i, s:s, s:I, s:I}", "state", states[report.state], "sentence", report.sentence, "name",
+                                  report.name, "driver", report.driver, "cuda_driver", report.cuda_driver, "capability",
+                                  capability, "bytes", (json_int_t) report.memory_bytes,
+                                  "free_bytes", (json_int_t) report.free_bytes));
+  if (report.state != CW_DEVICE_READY && report.state != CW_DEVICE_NONE)
+    note_problem (doctor, report.sentence);
+}
+
 static void
 check_memory (Doctor *doctor)
 {
@@ -181,6 +204,7 @@ say (Doctor *doctor)
   g_print (_ ("Program   Clipwright %s\n"), CLIPWRIGHT_VERSION);
   g_print (_ ("Engine    %s, %s instructions, %.0f threads\n"), text_of (engine, "backend"), text_of (engine, "kernels"),
            number_of (engine, "threads"));
+  g_print (_ ("Card      %s\n"), text_of (json_object_get (doctor->report, "card"), "sentence"));
   g_print (_ ("Memory    %.1f GiB\n"), number_of (doctor->report, "memory_gib"));
   say_models (json_object_get (doctor->report, "models"));
   say_sound (json_object_get (doctor->report, "sound"));
@@ -209,6 +233,7 @@ cw_command_doctor (int argc, char **argv)
   if (cw_command_parse (context, &argc, &argv, &result)) {
     json_object_set_new (doctor.report, "version", json_string (CLIPWRIGHT_VERSION));
     check_engine (&doctor);
+    check_card (&doctor);
     check_memory (&doctor);
     check_models (&doctor);
     check_sound (&doctor);

@@ -100,7 +100,7 @@ run (const Options *options, GError **error)
 
   if (!cw_export_check_place (options->output, error) || !(stream = cw_audio_stream_open (options->rest[0], error)))
     return CW_EXIT_FAILED;
-  if (!cw_command_load (&loaded, options->model, "f32", 0, &code, error))
+  if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32" }, &code, error))
     return code;
   info = cw_model_get_info (loaded.model);
   if ((encoder = cw_encoder_new (loaded.model, options->bandwidth_kbps, &problem)))

@@ -21,6 +21,8 @@ cw_generate_options_clear (CwGenerateOptions *options)
   g_free (options->format);
   g_free (options->output);
   g_free (options->precision);
+  g_free (options->device);
+  g_free (options->vram);
   g_free (options->continues);
   g_free (options->melody);
   g_strfreev (options->prompts_at);
@@ -73,6 +75,8 @@ cw_generate_options_parse (CwGenerateOptions *options, int argc, char **argv, in
       N_ ("Past the model's window it moves on by S seconds and hears the rest again"), "S" },
     { "endless", 0, 0, G_OPTION_ARG_NONE, &options->endless, N_ ("Go on until Ctrl-C"), NULL },
     { "precision", 'p', 0, G_OPTION_ARG_STRING, &options->precision, CW_COMMAND_PRECISION_HELP, "P" },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &options->device, CW_COMMAND_DEVICE_HELP, "D" },
+    { "vram", 0, 0, G_OPTION_ARG_STRING, &options->vram, CW_COMMAND_VRAM_HELP, N_ ("SIZE") },
     { "threads", 0, 0, G_OPTION_ARG_INT, &options->n_threads, N_ ("Threads (default: one a physical core)"), "N" },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &options->output, N_ ("File to write, .wav or .flac; an old one is replaced"), N_ ("FILE") },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &options->format, N_ ("wav16, wav24 (default), float or flac"), N_ ("FORMAT") },

@@ -7,7 +7,7 @@
 #include "commands/commands.h"
 
 typedef struct {
-  char    *model, *seed, *format, *output, *precision, *continues, *melody;
+  char    *model, *seed, *format, *output, *precision, *device, *vram, *continues, *melody;
   char   **prompts_at; /* "SECONDS:TEXT" each, or NULL */
   double   duration_s, guidance, temperature, top_p, extend_stride_s;
   int      top_k, n_takes, n_threads;

@@ -78,7 +78,7 @@ cw_card_is_name (const char *name)
 }
 
 bool
-cw_card_parse_bytes (const char *text, size_t *n_bytes)
+cw_parse_bytes (const char *text, size_t *n_bytes)
 {
   char        *end;
   const double number = strtod (text, &end);
@@ -109,7 +109,7 @@ set_budget (cw_card *card, size_t vram_bytes, cw_error *error)
   size_t      total;
 
   card->module->memory (card->gpu, &card->info.free_bytes, &total);
-  if (vram_bytes == 0 && asked && *asked && !cw_card_parse_bytes (asked, &vram_bytes)) {
+  if (vram_bytes == 0 && asked && *asked && !cw_parse_bytes (asked, &vram_bytes)) {
     cw_fail (error, CW_ERROR_ARGUMENT, "CW_VRAM is “%s”; an amount of memory like 6G or 800M was expected.", asked);
     return false;
   }
@@ -141,21 +141,34 @@ open_card (cw_card *card, int index, cw_error *error)
   return true;
 }
 
+int
+cw_card_index (const char *name)
+{
+  return strncmp (name, "cuda:", 5) == 0 ? atoi (name + 5) : 0;
+}
+
+const cw_cuda_module *
+cw_card_find_module (const char *name, cw_error *error)
+{
+  char  path[PATH_MAX];
+  void *library =
+    open_library (strcmp (name, "cuda-on-cpu") == 0 ? "libclipwright-cuda-on-cpu.so" : "libclipwright-cuda.so", path, error);
+
+  return library ? ask (library, path, error) : NULL;
+}
+
 cw_card *
 cw_card_open (const char *name, size_t vram_bytes, cw_error *error)
 {
-  const bool on_cpu = strcmp (name, "cuda-on-cpu") == 0;
-  const int  index = strncmp (name, "cuda:", 5) == 0 ? atoi (name + 5) : 0;
-  cw_card   *card = calloc (1, sizeof *card);
-  char       path[PATH_MAX];
+  cw_card *card = calloc (1, sizeof *card);
 
   if (!card) {
     cw_fail_memory (error, "the card", sizeof *card);
     return NULL;
   }
   snprintf (card->name, sizeof card->name, "%s", name);
-  if (!(card->library = open_library (on_cpu ? "libclipwright-cuda-on-cpu.so" : "libclipwright-cuda.so", path, error)) ||
-      !(card->module = ask (card->library, path, error)) || !open_card (card, index, error) || !set_budget (card, vram_bytes, error)) {
+  if (!(card->module = cw_card_find_module (name, error)) || !open_card (card, cw_card_index (name), error) ||
+      !set_budget (card, vram_bytes, error)) {
     cw_card_close (card);
     return NULL;
   }

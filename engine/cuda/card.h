@@ -13,7 +13,6 @@ typedef struct cw_card {
   const cw_cuda_module *module;
   cw_gpu               *gpu;
   cw_gpu_info           info;
-  void                 *library;
   size_t                budget, used; /* bytes that may be, and that are taken */
   char                  name[32];     /* "cuda", "cuda:1", "cuda-on-cpu" */
 } cw_card;
@@ -22,14 +21,15 @@ typedef struct cw_card {
  * CW_VRAM says ("6G", "800M"), else what is free but for a reserve. NULL and @error when there is no module or no card that works. */
 cw_card *cw_card_open (const char *name, size_t vram_bytes, cw_error *error);
 void     cw_card_close (cw_card *card);
+/* The module that @name needs, which stays open; NULL and @error. */
+const cw_cuda_module *cw_card_find_module (const char *name, cw_error *error);
+/* N of "cuda:N", else 0. */
+int      cw_card_index (const char *name);
 /* Is @name a card's, by its form? */
 bool     cw_card_is_name (const char *name);
 
 /* CW_OK, or CW_ERROR_DEVICE and what happened. After that the card is of no use: close it. */
 cw_status cw_card_check (const cw_card *card, cw_error *error);
-
-/* "6G", "800M", "12.5G" or a number of bytes; false when it is none of them. */
-bool cw_card_parse_bytes (const char *text, size_t *n_bytes);
 
 /* ---- memory that lives and dies together: see base/arena.h ------------------------------------------------------------- */
 

@@ -96,6 +96,19 @@ read_bandwidth (cw_pool *pool)
 
 /* ---- the decoder ------------------------------------------------------------------------------------------------ */
 
+/* On a card the steps draw their own tokens, as those of a clip do. @columns [n + 1, K]. */
+static void
+plan_draws (const cw_model *model, cw_musicgen_run *run, int32_t *columns, size_t n)
+{
+  const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
+  const cw_musicgen_plan    plan = { .n_takes = 1, .guidance = model->info.guidance, .sampling = { 1.0f, model->info.top_k, 0.0f },
+                                     .columns = columns, .n_columns = n + 1 };
+
+  for (size_t i = 0; i < (n + 1) * config->n_codebooks; i++)
+    columns[i] = i < config->n_codebooks ? (int32_t) config->codebook_size : CW_TO_DRAW;
+  cw_musicgen_run_plan (run, &plan);
+}
+
 /* Steps of a clip's first @n positions, for one take with guidance. */
 static cw_status
 time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_bool *cancel, cw_error *error)
@@ -108,6 +121,7 @@ time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_boo
   int32_t                  *ids = cw_arena_new (&arena, int32_t, 2 * k);
   float                    *logits = cw_arena_new (&arena, float, 2 * k * v);
   double                   *times = cw_arena_new (&arena, double, n);
+  int32_t                  *columns = cw_arena_new (&arena, int32_t, (n + 1) * k);
   cw_musicgen_run          *run = NULL;
   cw_status                 status = cw_conditions_read (&conditions, model, &request, error);
   double                    sum = 0.0;
@@ -122,13 +136,15 @@ time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_boo
   if (status == CW_OK) {
     cw_conditions_begin (&conditions, 0, 0);
     cw_conditions_use (&conditions, 0);
+    plan_draws (model, run, columns, n);
   }
   for (size_t i = 0; status == CW_OK && i < n; i++) {
     const double began = now_s ();
 
     for (size_t j = 0; j < 2 * k; j++)
       ids[j] = (int32_t) ((i * 31 + j * 7) % v);
-    cw_musicgen_run_step (run, ids, logits, NULL);
+    if (!cw_musicgen_run_draw (run, ids))
+      cw_musicgen_run_step (run, ids, logits, NULL);
     if (i >= WARM_STEPS || n <= WARM_STEPS)
       sum += times[done++] = now_s () - began;
     if (cancel && atomic_load (cancel))
@@ -140,6 +156,7 @@ time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_boo
     result->last_step_s = times[done - 1];
     result->step_s = median (times, done);
     result->weight_bytes_per_step = cw_musicgen_step_bytes (model->musicgen);
+    result->launches_per_step = cw_musicgen_run_n_nodes (run);
   }
   cw_conditions_clear (&conditions);
   cw_musicgen_run_free (run);

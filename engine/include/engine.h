@@ -71,6 +71,34 @@ const char *cw_engine_get_backend (const cw_engine *engine);   /* "cpu" … ; ow
 const char *cw_engine_get_kernels (const cw_engine *engine);   /* "avx512", "avx2", "c"; owned by the engine */
 unsigned    cw_engine_get_n_threads (const cw_engine *engine);
 
+/* What is the matter with the graphics card. */
+typedef enum {
+  CW_DEVICE_READY,
+  CW_DEVICE_NONE,         /* no NVIDIA card */
+  CW_DEVICE_NO_DRIVER,    /* or a part of it is missing */
+  CW_DEVICE_OLD_DRIVER,
+  CW_DEVICE_NO_EXTENSION, /* the Flatpak lacks the driver's libraries */
+  CW_DEVICE_NO_MODULE,    /* this build has no code for cards */
+  CW_DEVICE_BUSY,
+  CW_DEVICE_LOST,         /* in suspend, in an update, by a fault */
+  CW_DEVICE_NO_MEMORY,
+  CW_N_DEVICE_STATES
+} cw_device_state;
+
+typedef struct {
+  cw_device_state state;
+  char            sentence[480];             /* what was found, and what to do */
+  char            name[256], driver[32];     /* "" when not known */
+  int             cuda_driver;               /* 12040: the driver knows CUDA 12.4; 0: not known */
+  int             major, minor;              /* compute capability */
+  size_t          memory_bytes, free_bytes;
+} cw_device_report;
+
+/* "6G", "800M", "12.5G" or a number of bytes; false when it is none of them. */
+bool cw_parse_bytes (const char *text, size_t *n_bytes);
+/* Tries the card of @backend ("cuda", "cuda:1"; NULL: the first). Takes up to seconds. */
+void cw_device_describe (const char *backend, cw_device_report *report);
+
 /* ---- models ------------------------------------------------------------------------------------------------- */
 
 #define CW_DECODING_STAGES_MAX 16 /* codebooks of a MAGNeT */
@@ -385,6 +413,7 @@ typedef struct {
   double steps_per_s;           /* of the decoder, one take with guidance, over the whole clip */
   double step_s, first_step_s, last_step_s; /* the median one, the first and the last */
   size_t weight_bytes_per_step; /* that one step reads */
+  size_t launches_per_step;     /* of a card's kernels, with copies, in a captured step; 0 on the processor */
   double read_bandwidth;        /* of this machine's memory, bytes a second, before and after the steps */
   double bandwidth_fraction;    /* weight_bytes_per_step * steps_per_s / read_bandwidth */
   double times_real_time;       /* a clip's length over the time that cw_generate took for it */

@@ -92,7 +92,7 @@ run_ends (uint32_t width)
   float               *x = zeros (ROWS * width * sizeof (float)), *gamma = zeros (width * sizeof (float));
   float               *logits = zeros ((size_t) ROWS * CODEBOOKS * CODES * sizeof (float));
   int32_t             *where = cw_card_put (&arena, &first, 1, sizeof first);
-  const cw_gpu_columns columns = { cw_card_put (&arena, ids, 2 * CODEBOOKS, sizeof *ids), 1, 2, CODEBOOKS, CODES };
+  const cw_gpu_columns columns = { cw_card_put (&arena, ids, 2 * CODEBOOKS, sizeof *ids), 1, 2, CODEBOOKS, CODES, 0 };
   cw_gpu_linear        heads = { .n_layers = CODEBOOKS, .n = ROWS, .ld_x = width, .ld_y = CODEBOOKS * CODES, .x = x, .prologue = CW_GPU_NORM,
                                  .gamma = gamma, .beta = gamma, .eps = 1e-5f };
 

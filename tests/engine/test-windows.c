@@ -512,7 +512,7 @@ test_model (const char *folder)
   for (size_t i = 0; i < 2; i++) {
     cw_error               error = { 0 };
     const cw_model_options options = { .precision = precisions[i] };
-    cw_engine             *engine = cw_engine_new (&(cw_engine_options){ 2, NULL }, &error), *one = cw_engine_new (&(cw_engine_options){ 1, NULL }, &error);
+    cw_engine             *engine = cw_engine_new (&(cw_engine_options){ .n_threads = 2 }, &error), *one = cw_engine_new (&(cw_engine_options){ .n_threads = 1 }, &error);
     cw_model              *model = cw_model_load (engine, folder, &options, &error), *other = cw_model_load (one, folder, &options, &error);
 
     CHECK (model && other, "%s", error.message);
