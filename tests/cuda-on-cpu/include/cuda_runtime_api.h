@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * cuda_runtime_api.h: the part of CUDA's runtime API that the shim has, for C and C++. Names, numbers and signatures are CUDA's;
- * tests/cuda-on-cpu/test-signatures.sh compiles the same calls against the real headers where nvcc is found. A call that is not here
- * does not compile, which is the intent: whoever needs it adds it with its checks. What the calls mean is in the README.
+ * nvcc compiles the same kernels and calls against the real headers where it is found. A call that is not here does not compile, which
+ * is the intent: whoever needs it adds it with its checks. What the calls mean is in the README.
  */
 #ifndef CUDA_RUNTIME_API_H
 #define CUDA_RUNTIME_API_H

@@ -2,7 +2,7 @@
  *
  * counts.cpp: what the kernels did, for the performance model: launches, threads, and of global memory both the bytes that threads asked
  * for (what L1 and L2 carry) and the distinct sectors of 32 bytes a launch touched (what DRAM carries at the least). Basic blocks are
- * counted by place; counts.py turns them into floating-point operations by disassembling the module.
+ * counted by place; nothing turns them into floating-point operations yet.
  */
 #include "runtime.h"
 
