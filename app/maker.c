@@ -425,6 +425,7 @@ cw_maker_make (CwMaker *maker, const CwModelFacts *facts, const CwRecipe *recipe
     if (!own->model_hash)
       own->model_hash = g_strdup (facts->info.hash);
     own->precision = facts->info.precision;
+    cw_recipe_settle (own, &facts->info);
     clip = cw_clip_new (own, facts->info.rate_hz, facts->info.n_channels, cw_request_n_samples (&request, &facts->info), error);
     if (!clip)
       return NULL;

@@ -81,6 +81,16 @@ cw_recipe_to_title (const CwRecipe *recipe)
 /* ---- the engine's request ------------------------------------------------------------------------------------------- */
 
 void
+cw_recipe_settle (CwRecipe *recipe, const cw_model_info *info)
+{
+  for (guint i = 0; i < CW_DECODING_STAGES_MAX && i < info->n_codebooks; i++)
+    if (recipe->decoding_steps[i] == 0)
+      recipe->decoding_steps[i] = info->decoding_steps[i];
+  if (recipe->guidance_end == 0.0f)
+    recipe->guidance_end = info->guidance_last;
+}
+
+void
 cw_recipe_to_request (const CwRecipe *recipe, const cw_model_info *info, cw_request *request)
 {
   static const float silence[2] = { 0.0f, 0.0f };
@@ -99,7 +109,11 @@ cw_recipe_to_request (const CwRecipe *recipe, const cw_model_info *info, cw_requ
     .n_changes = recipe->n_changes,
     .extend_stride_s = recipe->extend_stride_s,
     .endless = recipe->endless,
+    .guidance_last = recipe->guidance_end,
+    .overlapping_spans = recipe->overlapping_spans,
   };
+  for (guint i = 0; i < CW_DECODING_STAGES_MAX; i++)
+    request->decoding_steps[i] = recipe->decoding_steps[i];
   if (recipe->continues && recipe->continues->audio)
     request->continue_sound = (cw_signal){ silence, 1, info->n_channels };
   if (recipe->melody && recipe->melody->audio)
@@ -182,6 +196,22 @@ changes_json (const CwRecipe *recipe)
   return list;
 }
 
+static void
+set_stages (json_t *object, const CwRecipe *recipe)
+{
+  json_t *steps = json_array ();
+
+  for (guint i = 0; i < CW_DECODING_STAGES_MAX && recipe->decoding_steps[i]; i++)
+    json_array_append_new (steps, json_integer (recipe->decoding_steps[i]));
+  if (json_array_size (steps) || recipe->overlapping_spans)
+    json_object_set_new (object, "spans", json_string (recipe->overlapping_spans ? "stride1" : "nonoverlap"));
+  if (json_array_size (steps))
+    json_object_set (object, "decoding_steps", steps);
+  if (recipe->guidance_end != 0.0f)
+    json_object_set_new (object, "guidance_end", short_real (recipe->guidance_end));
+  json_decref (steps);
+}
+
 json_t *
 cw_recipe_to_json_object (const CwRecipe *recipe)
 {
@@ -213,6 +243,7 @@ cw_recipe_to_json_object (const CwRecipe *recipe)
     json_object_set_new (object, "later_prompts", changes_json (recipe));
   if (recipe->extend_stride_s > 0.0)
     json_object_set_new (object, "extend_stride_s", json_real (recipe->extend_stride_s));
+  set_stages (object, recipe);
   return object;
 }
 
@@ -263,6 +294,21 @@ read_changes (CwRecipe *recipe, const json_t *list)
   }
 }
 
+static void
+read_stages (CwRecipe *recipe, const json_t *object)
+{
+  json_t *steps;
+  size_t  i;
+
+  json_array_foreach (json_object_get (object, "decoding_steps"), i, steps) {
+    if (i == CW_DECODING_STAGES_MAX || json_integer_value (steps) < 1)
+      break;
+    recipe->decoding_steps[i] = (guint) MIN (json_integer_value (steps), CW_DECODING_STEPS_MAX);
+  }
+  recipe->overlapping_spans = g_strcmp0 (json_string_value (json_object_get (object, "spans")), "stride1") == 0;
+  recipe->guidance_end = (float) number_of (object, "guidance_end", 0.0, 1e3);
+}
+
 CwRecipe *
 cw_recipe_from_json (const char *text)
 {
@@ -291,6 +337,7 @@ cw_recipe_from_json (const char *text)
     read_changes (recipe, json_object_get (object, "later_prompts"));
     recipe->extend_stride_s = number_of (object, "extend_stride_s", 0.0, 1e6);
     recipe->endless = json_is_true (json_object_get (object, "endless"));
+    read_stages (recipe, object);
     if (!recipe->prompt)
       recipe->prompt = g_strdup ("");
   }

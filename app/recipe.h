@@ -28,6 +28,10 @@ typedef struct {
   guint   n_changes;
   double  extend_stride_s; /* 0: the model's */
   gboolean endless;
+  /* MAGNeT alone; each 0: the model's, and of any other family */
+  guint    decoding_steps[CW_DECODING_STAGES_MAX]; /* of each codebook; a 0 ends them */
+  float    guidance_end;      /* that guidance falls to in each stage */
+  gboolean overlapping_spans; /* “stride1”, else “nonoverlap” */
   cw_precision precision; /* the weights were used in; CW_PRECISION_AUTO before the model was loaded */
 } CwRecipe;
 
@@ -39,6 +43,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwRecipe, cw_recipe_free)
 char     *cw_recipe_to_title (const CwRecipe *recipe);
 /* Adds a prompt that begins at @from_s to those that are there, in order of time. */
 void      cw_recipe_add_change (CwRecipe *recipe, double from_s, const char *prompt);
+
+/* What it leaves to the MAGNeT model of @info becomes what that does; nothing for other families. */
+void      cw_recipe_settle (CwRecipe *recipe, const cw_model_info *info);
 
 /* The engine's request for it, for a model of @info: borrows the recipe's strings. For each source with sound there stands one silent
  * sample, so that the request can be checked; what is generated needs cw_recipe_to_sound. */

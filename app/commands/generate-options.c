@@ -25,6 +25,8 @@ cw_generate_options_clear (CwGenerateOptions *options)
   g_free (options->vram);
   g_free (options->continues);
   g_free (options->melody);
+  g_free (options->decoding_steps);
+  g_free (options->spans);
   g_strfreev (options->prompts_at);
   g_strfreev (options->rest);
 }
@@ -74,6 +76,11 @@ cw_generate_options_parse (CwGenerateOptions *options, int argc, char **argv, in
     { "extend-stride", 0, 0, G_OPTION_ARG_DOUBLE, &options->extend_stride_s,
       N_ ("Past the model's window it moves on by S seconds and hears the rest again"), "S" },
     { "endless", 0, 0, G_OPTION_ARG_NONE, &options->endless, N_ ("Go on until Ctrl-C"), NULL },
+    { "decoding-steps", 0, 0, G_OPTION_ARG_STRING, &options->decoding_steps, N_ ("MAGNeT: steps for each codebook, like 20,10,10,10"),
+      "N,N,…" },
+    { "spans", 0, 0, G_OPTION_ARG_STRING, &options->spans, N_ ("MAGNeT: nonoverlap (default), or stride1: spans begin anywhere"), "S" },
+    { "guidance-end", 0, 0, G_OPTION_ARG_DOUBLE, &options->guidance_end, N_ ("MAGNeT: what guidance falls to for each codebook, 1 to 20"),
+      "X" },
     { "precision", 'p', 0, G_OPTION_ARG_STRING, &options->precision, CW_COMMAND_PRECISION_HELP, "P" },
     { "device", 0, 0, G_OPTION_ARG_STRING, &options->device, CW_COMMAND_DEVICE_HELP, "D" },
     { "vram", 0, 0, G_OPTION_ARG_STRING, &options->vram, CW_COMMAND_VRAM_HELP, N_ ("SIZE") },
@@ -90,7 +97,7 @@ cw_generate_options_parse (CwGenerateOptions *options, int argc, char **argv, in
   g_option_context_set_summary (context, _ ("Makes a clip of sound from a description in words."));
   g_option_context_set_description (context, _ (description));
   g_option_context_add_main_entries (context, entries, NULL);
-  options->duration_s = options->guidance = options->temperature = options->top_p = options->extend_stride_s = NOT_GIVEN;
+  options->duration_s = options->guidance = options->temperature = options->top_p = options->extend_stride_s = options->guidance_end = NOT_GIVEN;
   options->top_k = G_MININT;
   options->n_takes = 1;
   return cw_command_parse (context, &argc, &argv, code) && check_rest (options, code);
@@ -135,6 +142,53 @@ read_starts (CwRecipe *recipe, const CwGenerateOptions *options, GError **error)
   return TRUE;
 }
 
+/* "20,10,10,10" */
+static gboolean
+read_decoding_steps (CwRecipe *recipe, const char *text, const CwLoaded *loaded, GError **error)
+{
+  g_auto (GStrv) numbers = g_strsplit (text, ",", CW_DECODING_STAGES_MAX + 1);
+  const guint    n = g_strv_length (numbers), n_codebooks = cw_model_get_info (loaded->model)->n_codebooks;
+  gboolean       good = n == n_codebooks && n <= CW_DECODING_STAGES_MAX;
+  guint64        steps = 0;
+
+  for (guint i = 0; i < n && good; i++) {
+    good = g_ascii_string_to_unsigned (numbers[i], 10, 1, CW_DECODING_STEPS_MAX, &steps, NULL);
+    recipe->decoding_steps[i] = (guint) steps;
+  }
+  if (!good)
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT,
+                 _ ("The decoding steps are “%s”; “%s” takes %u numbers from 1 to %d with commas between, one for each codebook."), text,
+                 loaded->place->name, n_codebooks, CW_DECODING_STEPS_MAX);
+  return good;
+}
+
+/* MAGNeT's own options. */
+static gboolean
+read_stages (CwRecipe *recipe, const CwGenerateOptions *options, const CwLoaded *loaded, GError **error)
+{
+  const gboolean ends = is_given (options->guidance_end);
+
+  if (!options->decoding_steps && !options->spans && !ends)
+    return TRUE;
+  if (cw_model_get_info (loaded->model)->span_frames == 0) {
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT,
+                 _ ("“%s” is no MAGNeT model; --decoding-steps, --spans and --guidance-end are for those alone."), loaded->place->name);
+    return FALSE;
+  }
+  recipe->overlapping_spans = g_strcmp0 (options->spans, "stride1") == 0;
+  if (options->spans && !recipe->overlapping_spans && strcmp (options->spans, "nonoverlap") != 0) {
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("There are no spans “%s”; there are nonoverlap and stride1."), options->spans);
+    return FALSE;
+  }
+  if (ends && options->guidance_end == 0.0) { /* which is the default to the engine; that checks the other values */
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("The guidance at the end is 0; 1 (off) to %g are allowed."), CW_GUIDANCE_MAX);
+    return FALSE;
+  }
+  if (ends)
+    recipe->guidance_end = (float) options->guidance_end;
+  return !options->decoding_steps || read_decoding_steps (recipe, options->decoding_steps, loaded, error);
+}
+
 /* When none is given: the model's, past what is continued and past the last prompt. */
 static double
 default_duration (const CwRecipe *recipe, const cw_model_info *info, double usual_s)
@@ -160,8 +214,9 @@ cw_generate_options_to_recipe (const CwGenerateOptions *options, const CwLoaded 
   recipe->model_hash = g_strdup (info->hash);
   recipe->licence = g_strdup (loaded->place->licence);
   recipe->precision = info->precision;
-  if (!read_starts (recipe, options, error))
+  if (!read_starts (recipe, options, error) || !read_stages (recipe, options, loaded, error))
     return NULL;
+  cw_recipe_settle (recipe, info);
   recipe->duration_s = is_given (options->duration_s) ? options->duration_s : default_duration (recipe, info, request.duration_s);
   recipe->guidance = is_given (options->guidance) ? (float) options->guidance : request.guidance;
   recipe->temperature = is_given (options->temperature) ? (float) options->temperature : request.temperature;

@@ -204,10 +204,17 @@ check_sampling (const cw_request *request, cw_error *error)
 static cw_status
 check_stages (const cw_request *request, const cw_model_info *info, cw_error *error)
 {
+  bool asked = request->guidance_last != 0.0f || request->overlapping_spans;
+
+  for (unsigned i = 0; i < CW_DECODING_STAGES_MAX; i++)
+    asked = asked || request->decoding_steps[i] != 0;
+  if (info->span_frames == 0 && asked)
+    return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is no MAGNeT model; decoding steps, spans and guidance at the end are for those alone.",
+                    info->name);
   if (info->span_frames == 0)
     return CW_OK;
   if (request->guidance_last != 0.0f && !in_range (request->guidance_last, 1.0, CW_GUIDANCE_MAX))
-    return cw_fail (error, CW_ERROR_ARGUMENT, "The guidance of a stage's last step is %g; 1 (off) to %g are allowed.", request->guidance_last,
+    return cw_fail (error, CW_ERROR_ARGUMENT, "The guidance at the end is %g; 1 (off) to %g are allowed.", request->guidance_last,
                     CW_GUIDANCE_MAX);
   for (unsigned i = 0; i < info->n_codebooks && i < CW_DECODING_STAGES_MAX; i++)
     if (request->decoding_steps[i] > CW_DECODING_STEPS_MAX)

@@ -227,7 +227,8 @@ typedef struct {
   double          extend_stride_s;
   bool            endless;     /* until cancelled, with bounded memory; one take */
 
-  /* MAGNeT (span_frames > 0) alone. The guidance above is the first step's; in each stage it falls to @guidance_last, and the temperature to 0. */
+  /* MAGNeT (span_frames > 0) alone, refused by any other family. The guidance above is the first step's; in each stage it falls to
+   * @guidance_last, and the temperature to 0. */
   float           guidance_last;   /* 1 … 20; 0: the model's default */
   unsigned        decoding_steps[CW_DECODING_STAGES_MAX]; /* of each codebook, at most CW_DECODING_STEPS_MAX; 0: the model's default */
   bool            overlapping_spans; /* spans may begin anywhere (audiocraft's "stride1"), else side by side, and the clip is whole spans */

@@ -62,6 +62,47 @@ test_starts (void)
 }
 
 static void
+test_magnet (void)
+{
+  const cw_model_info  magnet = { .n_codebooks = 4, .span_frames = 3, .decoding_steps = { 20, 10, 10, 10 }, .guidance_last = 1.0f };
+  const cw_model_info  other = { .n_codebooks = 4 };
+  g_autoptr (CwRecipe) recipe = g_new0 (CwRecipe, 1), back = NULL, wild = NULL;
+  g_autofree char     *before = NULL, *text = NULL;
+  cw_request           request;
+
+  cw_recipe_settle (recipe, &other);
+  before = cw_recipe_to_json (recipe);
+  g_assert_null (strstr (before, "decoding_steps"));
+  g_assert_null (strstr (before, "spans"));
+  g_assert_null (strstr (before, "guidance_end"));
+
+  recipe->decoding_steps[0] = 7;
+  recipe->guidance_end = 2.3f;
+  recipe->overlapping_spans = TRUE;
+  cw_recipe_settle (recipe, &magnet);
+  text = cw_recipe_to_json (recipe);
+  g_assert_nonnull (strstr (text, "\"spans\":\"stride1\",\"decoding_steps\":[7,10,10,10],\"guidance_end\":2.3"));
+  back = cw_recipe_from_json (text);
+  g_assert_cmpmem (back->decoding_steps, sizeof back->decoding_steps, recipe->decoding_steps, sizeof recipe->decoding_steps);
+  g_assert_cmpfloat (back->guidance_end, ==, 2.3f);
+  g_assert_true (back->overlapping_spans);
+  cw_recipe_to_request (back, &magnet, &request);
+  g_assert_cmpuint (request.decoding_steps[0], ==, 7);
+  g_assert_cmpuint (request.decoding_steps[3], ==, 10);
+  g_assert_cmpuint (request.decoding_steps[4], ==, 0);
+  g_assert_cmpfloat (request.guidance_last, ==, 2.3f);
+  g_assert_true (request.overlapping_spans);
+
+  /* more than there can be, beyond the limits, of another type */
+  wild = cw_recipe_from_json ("{\"program\":\"Clipwright\",\"decoding_steps\":[1,99999,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18],"
+                              "\"spans\":1,\"guidance_end\":-3}");
+  g_assert_cmpuint (wild->decoding_steps[1], ==, CW_DECODING_STEPS_MAX);
+  g_assert_cmpuint (wild->decoding_steps[CW_DECODING_STAGES_MAX - 1], ==, 16);
+  g_assert_cmpfloat (wild->guidance_end, ==, 0.0f);
+  g_assert_false (wild->overlapping_spans);
+}
+
+static void
 test_not_ours (void)
 {
   const char *const texts[] = { "", "hello", "{}", "[1]", "{\"program\":\"Other\"}", "{\"program\":1}", "{\"program\":\"Clipwright\"" };
@@ -121,6 +162,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/recipe/json", test_json);
   g_test_add_func ("/recipe/starts", test_starts);
+  g_test_add_func ("/recipe/magnet", test_magnet);
   g_test_add_func ("/recipe/not-ours", test_not_ours);
   g_test_add_func ("/recipe/wrong-types", test_wrong_types);
   g_test_add_func ("/recipe/file-names", test_file_names);

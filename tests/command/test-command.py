@@ -208,6 +208,31 @@ class Command(unittest.TestCase):
         run("generate", "-m", model, "-d", "6", "--melody", "tune.wav", "--prompt-at", "2:lofi chill beat", "-o", "c.wav", "-q")
         self.assertEqual(len(data("c.wav")), 6 * 32000 * 3)
 
+    def test_magnet(self):
+        models = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../reference/cases/models")
+        env = {"CLIPWRIGHT_TEXT_ENCODER": os.path.join(models, "ac_t5")}
+        magnet = ["-m", os.path.join(models, "ac_magnet"), "-s", "5"]
+        sounds, recipes = [], []
+        for i, more in enumerate(([], ["--decoding-steps", "20,10,10,10", "--spans", "nonoverlap", "--guidance-end", "1"],
+                                  ["--decoding-steps", "6,3,2,2"], ["--spans", "stride1"], ["--guidance-end", "6.5"])):
+            result = json.loads(run("generate", "lofi chill beat", *magnet, *more, "-o", f"{i}.wav", "--json", env=env).stdout)
+            sounds.append(data(f"{i}.wav"))
+            recipes.append([result["recipe"][key] for key in ("decoding_steps", "spans", "guidance_end")])
+            self.assertEqual(json.loads(info_strings(f"{i}.wav")["ICMT"]), result["recipe"])
+        default = [[20, 10, 10, 10], "nonoverlap", 1.0]
+        self.assertEqual(recipes, [default, default, [[6, 3, 2, 2], *default[1:]], [default[0], "stride1", 1.0], [*default[:2], 6.5]])
+        self.assertEqual(sounds[0], sounds[1])  # what was told is the default
+        self.assertEqual(len(set(sounds)), 4)   # each of the others changes the clip
+        for option, values in {"--decoding-steps": ("", "20", "20,10,10", "20,10,10,10,10", "20,10,10,0", "20,10,10,1001", "20,10,10,x",
+                                                    "20,10,10,-1", ",,,", "9" * 400, "1," * 400),
+                               "--spans": ("", "stride2"), "--guidance-end": ("0", "0.9", "21", "-1", "nan")}.items():
+            for value in values:
+                self.assertTrue(run("generate", "x", *magnet, option, value, "-o", "x.wav", code=2, env=env).stderr, (option, value))
+        for more in (["--decoding-steps", "20,10,10,10"], ["--spans", "nonoverlap"], ["--guidance-end", "3"]):
+            self.assertIn("MAGNeT", run("generate", "x", *more, "-o", "x.wav", code=2).stderr.decode())
+        self.assertFalse(os.path.exists("x.wav"))
+        self.assertNotIn("spans", json.loads(run("generate", "x", "-d", "0.2", "-o", "x.wav", "--json").stdout)["recipe"])
+
     def test_longer_than_the_window(self):
         for name, threads in (("a.wav", "1"), ("b.wav", "2")):
             result = json.loads(run("generate", "rain", "-d", "6", "-s", "3", "--extend-stride", "2", "--threads", threads, "-o", name, "--json",

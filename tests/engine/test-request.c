@@ -83,6 +83,21 @@ test_length (void)
 }
 
 static void
+test_magnet_alone (void)
+{
+  cw_request request = ask ();
+
+  request.guidance_last = 1.0f;
+  expect (&request, &musician, "MAGNeT");
+  request = ask ();
+  request.overlapping_spans = true;
+  expect (&request, &musician, "MAGNeT");
+  request = ask ();
+  request.decoding_steps[CW_DECODING_STAGES_MAX - 1] = 1;
+  expect (&request, &musician, "MAGNeT");
+}
+
+static void
 test_continuation (void)
 {
   int32_t    numbers[8 * 3] = { 0 };
@@ -174,6 +189,7 @@ int
 main (void)
 {
   test_length ();
+  test_magnet_alone ();
   test_continuation ();
   test_melody ();
   test_changes ();
