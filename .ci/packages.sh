@@ -8,9 +8,9 @@ build_packages=(
   libyaml-dev zlib1g-dev libsoup-3.0-dev libsecret-1-dev ca-certificates
   libasound2-plugins desktop-file-utils adwaita-icon-theme librsvg2-common fonts-dejavu-core
 )
-# to test it: a display, a sound server, keys, and tools that look at results
+# to test it: a display, a sound server, keys, tools that look at results, and older processors
 test_packages=(
-  xvfb openbox pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev
+  xvfb openbox pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev qemu-user
 )
 
 # Installs those of its arguments that are missing; says what and why.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * test-kernels.c: every twin of every kernel that this machine can run gives the bits of the plain C definition, at odd sizes, and
- *     writes nothing outside its output.
+ *     writes nothing outside its output. With --chosen: prints the level that a program would use here.
  */
 #include <math.h>
 #include <string.h>
@@ -315,10 +315,14 @@ test_lstm_cell (const cw_kernels *fast, const cw_kernels *plain)
 }
 
 int
-main (void)
+main (int argc, char **argv)
 {
   const cw_kernels *plain = cw_kernels_at (CW_LEVEL_C);
 
+  if (argc == 2 && strcmp (argv[1], "--chosen") == 0) {
+    puts (cw_kernels_choose (CW_LEVEL_VNNI)->name);
+    return 0;
+  }
   for (int level = CW_LEVEL_C; level < CW_N_LEVELS; level++) {
     const cw_kernels *fast = cw_kernels_at ((cw_level) level);
 
