@@ -15,6 +15,7 @@
 #include "clip-row.h"
 #include "export.h"
 #include "exporter.h"
+#include "magnet-settings.h"
 #include "maker.h"
 #include "model-chooser.h"
 #include "model-shelf.h"
@@ -53,6 +54,7 @@ struct _CwWindow {
   GtkBox         *suggestions;
   CwWaveView     *wave;
   CwStarts       *starts;
+  CwMagnetSettings *magnet;
   GtkButton      *play_button;
   GtkWidget      *start_now, *stop_button;
   GtkEntry       *prompt, *seed;
@@ -302,6 +304,7 @@ show_defaults (CwWindow *window)
   gtk_spin_button_set_value (window->temperature, info->temperature);
   gtk_spin_button_set_value (window->top_k, info->top_k);
   gtk_spin_button_set_value (window->top_p, info->top_p);
+  cw_magnet_settings_set_info (window->magnet, info);
 }
 
 static void
@@ -475,6 +478,7 @@ on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
     .top_k = gtk_spin_button_get_value_as_int (window->top_k),
   };
   cw_starts_fill (window->starts, &recipe);
+  cw_magnet_settings_fill (window->magnet, &recipe);
   if (!choose_seed (window, &recipe.seed)) {
     say (window, _ ("The seed is a whole number from 0 to 18446744073709551615."));
     gtk_widget_grab_focus (GTK_WIDGET (window->seed));
@@ -675,6 +679,7 @@ on_reuse (GSimpleAction *action, GVariant *parameter, gpointer data)
     gtk_spin_button_set_value (window->top_k, recipe->top_k);
     gtk_spin_button_set_value (window->top_p, recipe->top_p);
   }
+  cw_magnet_settings_show (window->magnet, recipe);
   cw_starts_show (window->starts, recipe);
   gtk_widget_grab_focus (GTK_WIDGET (window->prompt));
 }
@@ -874,6 +879,7 @@ cw_window_class_init (CwWindowClass *class)
   g_type_ensure (CW_TYPE_MODEL_CHOOSER);
   g_type_ensure (CW_TYPE_WAVE_VIEW);
   g_type_ensure (CW_TYPE_STARTS);
+  g_type_ensure (CW_TYPE_MAGNET_SETTINGS);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/clipwright/Clipwright/window.ui");
 #define BIND(name) gtk_widget_class_bind_template_child (widget_class, CwWindow, name)
   BIND (sound_bar);
@@ -887,6 +893,7 @@ cw_window_class_init (CwWindowClass *class)
   BIND (suggestions);
   BIND (wave);
   BIND (starts);
+  BIND (magnet);
   BIND (play_button);
   BIND (start_now);
   BIND (stop_button);

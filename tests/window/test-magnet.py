@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""A MAGNeT model in the window, by keys: it has settings of its own, which its clips say they were made with; the starter's say nothing."""
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+
+from stage import SLOW, Stage
+
+CASES = os.path.abspath(sys.argv[2])
+OWN = ("decoding_steps", "spans", "guidance_end")
+
+
+def make(stage, name):
+    """Makes a clip and returns what its file says of those settings."""
+    path = f"{stage.folder}/{name}.wav"
+    stage.key("ctrl+l", "ctrl+a")
+    stage.type("rain")
+    stage.key("Return")
+    time.sleep(3.0 * SLOW)
+    stage.export(path)
+    time.sleep(0.5 * SLOW)
+    with open(path, "rb") as file:
+        recipe, _ = json.JSONDecoder().raw_decode(re.search(rb'\{"program".*', file.read(), re.DOTALL).group().decode(errors="replace"))
+    return [recipe.get(key) for key in OWN]
+
+
+def to_settings(stage):
+    """From the chooser past duration, seed, its lock and takes into the popover, on guidance."""
+    stage.key("ctrl+shift+m", "Tab", "Tab", "Tab", "Tab", "Tab", "space")
+    time.sleep(0.7 * SLOW)
+
+
+def play(stage):
+    assert make(stage, "starter") == [None, None, None]
+    stage.key("ctrl+shift+m", "space")
+    time.sleep(0.5 * SLOW)
+    stage.key("Down", "Return")
+    time.sleep(2.0 * SLOW)
+    assert make(stage, "default") == [[20, 10, 10, 10], "nonoverlap", 1.0]
+
+    to_settings(stage)
+    stage.key("Tab", "Tab", "Tab", "Tab", "ctrl+a", "4", "period", "5", "Tab", "space", "Tab", "ctrl+a", "7", "Tab", "Tab", "Tab",
+              "ctrl+a", "2", "Tab", "Escape")
+    assert make(stage, "set") == [[7, 10, 10, 2], "stride1", 4.5]
+
+
+data = tempfile.mkdtemp()
+os.makedirs(f"{data}/clipwright/models")
+for case, name in (("ac_magnet", "magnet"), ("ac_t5", "t5-base")):
+    os.symlink(f"{CASES}/models/{case}", f"{data}/clipwright/models/{name}")
+stage = Stage(False, manager=True, XDG_DATA_HOME=data)
+failed = True
+try:
+    play(stage)
+    stage.quit()
+    failed = False
+finally:
+    stage.close(failed)
+    shutil.rmtree(data)
+print("MAGNeT's settings work")
