@@ -34,6 +34,14 @@ def to_settings(stage):
     time.sleep(0.7 * SLOW)
 
 
+def use_again(stage):
+    """The settings of the second clip of the list."""
+    stage.xdotool("mousemove", "1138", "230", "click", "1")
+    time.sleep(0.7 * SLOW)
+    stage.key("p")
+    time.sleep(0.7 * SLOW)
+
+
 def play(stage):
     assert make(stage, "starter") == [None, None, None]
     stage.key("ctrl+shift+m", "space")
@@ -45,7 +53,15 @@ def play(stage):
     to_settings(stage)
     stage.key("Tab", "Tab", "Tab", "Tab", "ctrl+a", "4", "period", "5", "Tab", "space", "Tab", "ctrl+a", "7", "Tab", "Tab", "Tab",
               "ctrl+a", "2", "Tab", "Escape")
-    assert make(stage, "set") == [[7, 10, 10, 2], "stride1", 4.5]
+    own = [[7, 10, 10, 2], "stride1", 4.5]
+    assert make(stage, "set") == own
+
+    # the model's defaults, by the button behind the nine settings and the switch; then that clip's settings again, by its row's menu
+    to_settings(stage)
+    stage.key(*["Tab"] * 10, "Return", "Escape")
+    assert make(stage, "defaults") == [[20, 10, 10, 10], "nonoverlap", 1.0]
+    use_again(stage)
+    assert make(stage, "again") == own
 
 
 data = tempfile.mkdtemp()
