@@ -32,7 +32,7 @@ struct _CwMaker {
   cw_model    *model;
   char        *model_folder;
   cw_precision precision; /* set before the first load */
-  atomic_uint  unload_minutes;
+  atomic_uint  unload_s;
 };
 
 G_DEFINE_FINAL_TYPE (CwMaker, cw_maker, G_TYPE_OBJECT)
@@ -282,9 +282,9 @@ run_make (CwMaker *maker, Job *job)
 static Job *
 next_job (CwMaker *maker)
 {
-  const guint minutes = atomic_load (&maker->unload_minutes);
+  const guint seconds = atomic_load (&maker->unload_s);
 
-  return maker->model && minutes > 0 ? g_async_queue_timeout_pop (maker->queue, (guint64) minutes * 60 * G_USEC_PER_SEC)
+  return maker->model && seconds > 0 ? g_async_queue_timeout_pop (maker->queue, (guint64) seconds * G_USEC_PER_SEC)
                                      : g_async_queue_pop (maker->queue);
 }
 
@@ -330,7 +330,7 @@ static void
 cw_maker_init (CwMaker *maker)
 {
   g_mutex_init (&maker->lock);
-  atomic_init (&maker->unload_minutes, 10);
+  atomic_init (&maker->unload_s, 600);
   maker->queue = g_async_queue_new_full ((GDestroyNotify) job_unref);
   maker->making = g_ptr_array_new_with_free_func ((GDestroyNotify) job_unref);
   maker->thread = g_thread_new ("engine", work, maker);
@@ -377,10 +377,10 @@ cw_maker_set_precision (CwMaker *maker, cw_precision precision)
 }
 
 void
-cw_maker_set_unload_after (CwMaker *maker, guint minutes)
+cw_maker_set_unload_after (CwMaker *maker, guint seconds)
 {
   g_return_if_fail (CW_IS_MAKER (maker));
-  atomic_store (&maker->unload_minutes, minutes);
+  atomic_store (&maker->unload_s, seconds);
 }
 
 void

@@ -27,8 +27,8 @@ G_DECLARE_FINAL_TYPE (CwMaker, cw_maker, CW, MAKER, GObject)
 CwMaker      *cw_maker_new (void);
 /* What weights are used as; auto at first. Only before the first load. */
 void          cw_maker_set_precision (CwMaker *maker, cw_precision precision);
-/* A model that is not used for @minutes is let go, and its memory returned; the next clip loads it again. 0: never. 10 at first. */
-void          cw_maker_set_unload_after (CwMaker *maker, guint minutes);
+/* A model that is not used for @seconds is let go, and its memory returned; the next clip loads it again. 0: never. 600 at first. */
+void          cw_maker_set_unload_after (CwMaker *maker, guint seconds);
 
 /* Loads the model of @folder behind what is queued. */
 void          cw_maker_load_async (CwMaker *maker, const char *folder, GAsyncReadyCallback done, gpointer data);

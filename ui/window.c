@@ -942,7 +942,7 @@ set_up_maker (CwWindow *window)
   name = g_settings_get_string (window->settings, "precision");
   if (cw_precision_from_name (name, &precision))
     cw_maker_set_precision (window->maker, precision);
-  cw_maker_set_unload_after (window->maker, g_settings_get_uint (window->settings, "unload-minutes"));
+  cw_maker_set_unload_after (window->maker, 60 * g_settings_get_uint (window->settings, "unload-minutes"));
 }
 
 static void

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test-maker.c: what is left after the last clip: no processor time while the model waits, no memory once it was let go.
+ */
+#include "maker.h"
+
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define UNLOAD_AFTER_S 6      /* the processor time is measured before, the memory behind */
+#define LEFT_OVER (7 << 20)   /* the engine's pool, the allocator, pages of libraries; the test's model is 30 MiB */
+#define N_ROUNDS 3
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MEMORY_IS_OURS FALSE /* the sanitizers keep what was freed */
+#else
+#define MEMORY_IS_OURS TRUE
+#endif
+
+static gint64
+processor_time_us (void)
+{
+  struct rusage usage;
+
+  g_assert_cmpint (getrusage (RUSAGE_SELF, &usage), ==, 0);
+  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_USEC_PER_SEC + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+}
+
+static gint64
+resident_bytes (void)
+{
+  FILE *file = fopen ("/proc/self/statm", "r");
+  long  pages = 0;
+
+  g_assert_nonnull (file);
+  g_assert_cmpint (fscanf (file, "%*d %ld", &pages), ==, 1);
+  fclose (file);
+  return pages * sysconf (_SC_PAGESIZE);
+}
+
+static gboolean
+at_end (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* The main loop as the window has it, for @ms. */
+static void
+run_for (guint ms)
+{
+  gboolean over = FALSE;
+
+  g_timeout_add (ms, at_end, &over);
+  while (!over)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+take_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  (void) source;
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static CwModelFacts *
+load (CwMaker *maker, const char *folder)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError)       error = NULL;
+  CwModelFacts            *facts;
+
+  cw_maker_load_async (maker, folder, take_result, &result);
+  while (!result)
+    g_main_context_iteration (NULL, TRUE);
+  facts = cw_maker_load_finish (maker, result, &error);
+  g_assert_no_error (error);
+  return facts;
+}
+
+static void
+make_clip (CwMaker *maker, const CwModelFacts *facts)
+{
+  CwRecipe             recipe = { .prompt = (char *) "a test", .model_name = facts->name, .model_folder = facts->folder, .duration_s = 1.0,
+                                  .guidance = 3.0f, .temperature = 1.0f, .top_k = 50 };
+  g_autoptr (GError)    error = NULL;
+  g_autoptr (GPtrArray) clips = cw_maker_make (maker, facts, &recipe, 1, &error);
+
+  g_assert_no_error (error);
+  while (!cw_clip_is_finished (clips->pdata[0]))
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (cw_clip_get_state (clips->pdata[0]), ==, CW_CLIP_DONE);
+}
+
+/* Every thread of the process: the loop, the engine's, the pool's. */
+static void
+check_idle (void)
+{
+  gint64 before, used;
+
+  run_for (2000);
+  before = processor_time_us ();
+  run_for (1000);
+  used = processor_time_us () - before;
+  g_test_message ("%" G_GINT64_FORMAT " us of processor time in one second", used);
+  g_assert_cmpint (used, <, 20000);
+}
+
+/* What is resident once it is less than @enough, or after 20 s. */
+static gint64
+wait_for_memory (gint64 enough)
+{
+  const gint64 deadline = g_get_monotonic_time () + 20 * G_USEC_PER_SEC;
+  gint64       resident;
+
+  while ((resident = resident_bytes ()) >= enough && g_get_monotonic_time () < deadline)
+    run_for (100);
+  return resident;
+}
+
+static void
+test_rest (gconstpointer folder)
+{
+  CwMaker     *maker = cw_maker_new ();
+  const gint64 before = resident_bytes ();
+
+  for (int i = 0; i < N_ROUNDS; i++) {
+    g_autoptr (CwModelFacts) facts = NULL;
+    gint64                   loaded, unloaded;
+
+    cw_maker_set_unload_after (maker, i == 0 ? UNLOAD_AFTER_S : 1);
+    facts = load (maker, folder);
+    make_clip (maker, facts);
+    loaded = resident_bytes ();
+    if (i == 0)
+      check_idle ();
+    if (!MEMORY_IS_OURS)
+      break;
+    unloaded = wait_for_memory (before + LEFT_OVER);
+    g_test_message ("KiB resident: %" G_GINT64_FORMAT " before, %" G_GINT64_FORMAT " with the model, %" G_GINT64_FORMAT " after it", before >> 10,
+                    loaded >> 10, unloaded >> 10);
+    g_assert_cmpint (loaded, >, before + 3 * LEFT_OVER); /* else the next check says nothing */
+    g_assert_cmpint (unloaded, <, before + LEFT_OVER);
+  }
+  g_object_unref (maker);
+}
+
+/* @cache/clipwright/weights and the prepared weights in it. */
+static void
+remove_weights (const char *cache)
+{
+  g_autofree char *program = g_build_filename (cache, "clipwright", NULL), *weights = g_build_filename (program, "weights", NULL);
+  g_autoptr (GDir) dir = g_dir_open (weights, 0, NULL);
+  const char      *name;
+
+  while (dir && (name = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (weights, name, NULL);
+
+    g_unlink (path);
+  }
+  g_rmdir (weights);
+  g_rmdir (program);
+  g_rmdir (cache);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autofree char *cache = g_dir_make_tmp ("clipwright-XXXXXX", NULL);
+  int              result;
+
+  g_setenv ("XDG_CACHE_HOME", cache, TRUE);
+  g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_data_func ("/maker/rest", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_rest);
+  result = g_test_run ();
+  remove_weights (cache);
+  return result;
+}
