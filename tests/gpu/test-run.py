@@ -42,7 +42,7 @@ def main():
             assert line in report, f"no “{line}” in\n{report}"
         for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
             assert f"| compute-sanitizer {tool} | not run" in report, report
-        for call in ("doctor", "generate --device cuda --seed 1", "bench --device cuda", f"bench --device cuda {folder}/model"):
+        for call in ("doctor", "generate --device cuda --seed 1", "bench --device cuda", f"bench --device cuda --model {folder}/model"):
             assert call in calls, f"no “{call}” in\n{calls}"
     with tempfile.TemporaryDirectory() as folder:
         status, report, _ = report_of(folder, 3)
