@@ -19,7 +19,7 @@ gboolean
 cw_model_name_is_valid (const char *name)
 {
   return g_regex_match_simple ("^[\\p{L}\\p{N}_][\\p{L}\\p{N}._-]{0,95}$", name, G_REGEX_DOLLAR_ENDONLY, 0) &&
-         !g_str_has_suffix (name, CW_MODEL_PART_SUFFIX);
+         !g_str_has_suffix (name, CW_MODEL_PART_SUFFIX) && strcmp (name, "starter") != 0; /* which is the starter model's own */
 }
 
 static gboolean

@@ -5,10 +5,13 @@
 #include "model-records.h"
 
 #include <glib/gi18n.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "model-folder.h"
 #include "model-pins.h"
+
+#define RATE_MAX_HZ 384000
 
 void
 cw_model_record_free (CwModelRecord *record)
@@ -46,6 +49,8 @@ record_of_entry (const CwCatalogueEntry *entry, const char *models)
   record->name = g_strdup (entry->id);
   record->repo = g_strdup (entry->repo);
   record->entry = entry;
+  record->rate_hz = entry->rate_hz;
+  record->n_channels = entry->n_channels;
   record->licence = g_strdup (pins && pins->licence ? pins->licence : entry->licence);
   if (cw_models_is_model (folder)) {
     record->state = CW_MODEL_INSTALLED;
@@ -60,6 +65,23 @@ record_of_entry (const CwCatalogueEntry *entry, const char *models)
   return record;
 }
 
+/* What transformers' config.json in @folder says of the sound: of a MusicGen model or a codec. Zeros where it says nothing. */
+static void
+read_sound (const char *folder, guint *rate_hz, guint *n_channels)
+{
+  g_autofree char *path = g_build_filename (folder, "config.json", NULL);
+  json_t          *config = json_load_file (path, 0, NULL), *codec = json_object_get (config, "audio_encoder");
+  const json_t    *decoder = json_object_get (config, "decoder");
+  const json_int_t rate = json_integer_value (json_object_get (codec ? codec : config, "sampling_rate"));
+  const json_int_t n = json_integer_value (json_object_get (codec ? decoder : config, "audio_channels"));
+
+  if (rate > 0 && rate <= RATE_MAX_HZ && (n == 1 || n == 2)) {
+    *rate_hz = (guint) rate;
+    *n_channels = (guint) n;
+  }
+  json_decref (config);
+}
+
 static CwModelRecord *
 record_of_place (const CwModelPlace *place)
 {
@@ -72,6 +94,7 @@ record_of_place (const CwModelPlace *place)
   record->licence = g_strdup (place->licence);
   record->state = place->starter ? CW_MODEL_STARTER : CW_MODEL_INSTALLED;
   record->n_bytes = cw_model_folder_get_n_bytes (place->folder);
+  read_sound (place->folder, &record->rate_hz, &record->n_channels);
   return record;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
   const CwCatalogueEntry *entry;  /* or NULL: a folder of the person's own */
   CwModelState            state;
   gint64                  n_bytes; /* on this machine's disk */
+  guint                   rate_hz, n_channels; /* of its sound; 0: not stated */
 } CwModelRecord;
 
 /* The starter, the catalogue in its order, the person's own by name. Reads folders. */

@@ -30,8 +30,8 @@ say_facts (const CwModelRecord *record, const char *licence)
   g_autofree char        *joined = NULL;
   const guint64           memory = entry ? cw_catalogue_memory (entry, CW_PRECISION_INT8) : 0;
 
-  if (entry && entry->rate_hz)
-    g_ptr_array_add (facts, g_strdup_printf (entry->n_channels == 2 ? _ ("%g kHz stereo") : _ ("%g kHz mono"), entry->rate_hz / 1000.0));
+  if (record->rate_hz)
+    g_ptr_array_add (facts, g_strdup_printf (record->n_channels == 2 ? _ ("%g kHz stereo") : _ ("%g kHz mono"), record->rate_hz / 1000.0));
   if (memory)
     g_ptr_array_add (facts, g_strdup_printf (_ ("needs %.1f GB of memory"), (double) memory / 1e9));
   if (record->n_bytes) {

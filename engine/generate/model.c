@@ -209,7 +209,7 @@ cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *op
   if (!error)
     error = &spare;
   *error = (cw_error){ 0 };
-  if (!model || !(model->folder = strdup (folder)) || !(model->name = base_name (folder))) {
+  if (!model || !(model->folder = strdup (folder)) || !(model->name = options && options->name ? strdup (options->name) : base_name (folder))) {
     cw_fail_memory (error, "the model", sizeof *model);
     cw_model_free (model);
     return NULL;

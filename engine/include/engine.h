@@ -129,6 +129,7 @@ typedef struct {
   /* For AudioCraft's files, which name their text encoder (and perhaps their codec) and do not hold it: */
   const char  *models_folder; /* where it is looked for, too, after the model's own folder and the one around it; NULL: not */
   const char  *text_encoder;  /* the folder itself; NULL: looked for by its name */
+  const char  *name;          /* what sentences call it; NULL: by its folder's name */
 } cw_model_options;
 
 typedef struct {

@@ -60,7 +60,7 @@ test_licences (void)
 static void
 test_names (void)
 {
-  static const char *const good[] = { "musicgen-small", "_a", "Grüße_2.1" }, *const bad[] = { "", ".", "..", ".a", "a/b", "a.part", "a b", "-a", "a\n" };
+  static const char *const good[] = { "musicgen-small", "_a", "Grüße_2.1" }, *const bad[] = { "", ".", "..", ".a", "a/b", "a.part", "a b", "-a", "a\n", "starter" };
 
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     g_assert_true (cw_model_name_is_valid (good[i]));
