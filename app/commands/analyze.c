@@ -301,14 +301,15 @@ say_judgement (const json_t *judgement)
 static void
 say_file (const json_t *file)
 {
-  const json_t *dc = json_object_get (file, "dc"), *judgement = json_object_get (file, "discriminator");
-  double        worst = 0.0;
+  const json_t    *dc = json_object_get (file, "dc"), *judgement = json_object_get (file, "discriminator");
+  g_autofree char *channels = cw_command_say_channels ((guint) get (file, "channels"));
+  double           worst = 0.0;
 
   for (gsize i = 0; i < json_array_size (dc); i++)
     if (fabs (json_number_value (json_array_get (dc, i))) > fabs (worst))
       worst = json_number_value (json_array_get (dc, i));
-  g_print (_ ("%s: %.2f s, %.0f Hz, %.0f channels\n"), json_string_value (json_object_get (file, "path")), get (file, "duration_s"),
-           get (file, "rate_hz"), get (file, "channels"));
+  g_print (_ ("%s: %.2f s, %.0f Hz, %s\n"), json_string_value (json_object_get (file, "path")), get (file, "duration_s"),
+           get (file, "rate_hz"), channels);
   say (_ ("loudness"), get (file, "loudness_lufs"), _ ("%.1f LUFS"), _ ("none: silence, or shorter than 0.4 s"));
   say (_ ("loudness range"), get (file, "loudness_range_lu"), _ ("%.1f LU"), "");
   say (_ ("true peak"), get (file, "true_peak_dbtp"), _ ("%.2f dBTP"), _ ("none: silence"));
@@ -397,8 +398,7 @@ cw_command_analyze (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (cw_command_parse (context, &argc, &argv, &result)) {
     if (!options.rest || !options.rest[0] || (options.rest[1] && options.rest[2])) {
-      g_printerr (_ ("clipwright: give one sound file, or two.\n"));
-      result = CW_EXIT_USAGE;
+      result = cw_command_refuse (options.json, _ ("Give one sound file, or two."));
     } else {
       const CwExit code = run (&options, &error);
 

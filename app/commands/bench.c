@@ -37,14 +37,7 @@ parse (Options *options, int argc, char **argv, int *code)
     "and codec are measured one after another in this run; close other programs for figures that mean something.\n"));
   g_option_context_add_main_entries (context, entries, NULL);
   options->seconds = 4.0;
-  if (!cw_command_parse (context, &argc, &argv, code))
-    return FALSE;
-  if (options->n_threads < 0 || options->n_threads > 1024) {
-    g_printerr (_ ("clipwright: %d threads were asked for; 1 to 1024 were expected.\n"), options->n_threads);
-    *code = CW_EXIT_USAGE;
-    return FALSE;
-  }
-  return TRUE;
+  return cw_command_parse (context, &argc, &argv, code);
 }
 
 static gint64
@@ -119,7 +112,7 @@ cw_command_bench (int argc, char **argv)
   int      result;
 
   if (parse (&options, argc, argv, &result)) {
-    if (cw_command_load (&loaded, options.model, &(CwHow){ options.precision, options.device, options.vram, (guint) options.n_threads }, &code, &error))
+    if (cw_command_load (&loaded, options.model, &(CwHow){ options.precision, options.device, options.vram, options.n_threads }, &code, &error))
       code = measure (&options, &loaded, loaded.load_s, &error);
     result = error ? cw_command_fail (options.json, code, error) : (int) code;
   }

@@ -8,8 +8,11 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
+
+#define THREADS_MAX 1024
 
 static const char *
 code_name (CwExit code)
@@ -47,6 +50,26 @@ cw_command_fail (gboolean json, CwExit code, GError *error)
   return (int) code;
 }
 
+int
+cw_command_refuse (gboolean json, const char *form, ...)
+{
+  va_list arguments;
+  GError *error;
+
+  va_start (arguments, form);
+  error = g_error_new_valist (CW_ERROR, CW_ERROR_ARGUMENT, form, arguments);
+  va_end (arguments);
+  return cw_command_fail (json, CW_EXIT_USAGE, error);
+}
+
+char *
+cw_command_say_channels (guint n_channels)
+{
+  return n_channels == 1   ? g_strdup (_ ("mono"))
+         : n_channels == 2 ? g_strdup (_ ("stereo"))
+                           : g_strdup_printf (ngettext ("%u channel", "%u channels", n_channels), n_channels);
+}
+
 CwExit
 cw_command_exit_code (const GError *error, gboolean loading)
 {
@@ -60,18 +83,31 @@ cw_command_exit_code (const GError *error, gboolean loading)
   }
 }
 
+/* Whether --json is among arguments that could not be parsed. */
+static gboolean
+wants_json (char **argv)
+{
+  for (char **word = argv; *word && strcmp (*word, "--") != 0; word++)
+    if (strcmp (*word, "--json") == 0)
+      return TRUE;
+  return FALSE;
+}
+
 gboolean
 cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code)
 {
-  g_autoptr (GError) error = NULL;
+  GError          *error = NULL;
   g_autofree char *name = g_strdup_printf ("clipwright %s", (*argv)[0]);
+  g_auto (GStrv)   words = g_strdupv (*argv);
 
   g_set_prgname (name); /* --help begins with it */
-  if (g_option_context_parse (context, argc, argv, &error))
-    return TRUE;
-  g_printerr ("clipwright: %s\n", error->message);
-  g_printerr (_ ("Try “clipwright %s --help”.\n"), (*argv)[0]);
-  *code = CW_EXIT_USAGE;
+  if (g_option_context_parse (context, argc, argv, &error)) {
+    if (*argc == 1)
+      return TRUE;
+    error = g_error_new (G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, _ ("“%s” was not expected."), (*argv)[1]);
+  }
+  *code = cw_command_fail (wants_json (words), CW_EXIT_USAGE, error);
+  g_printerr (_ ("Try “clipwright %s --help”.\n"), words[0]);
   return FALSE;
 }
 
@@ -89,14 +125,17 @@ cw_command_load (CwLoaded *loaded, const char *which, const CwHow *how, CwExit *
 
   *loaded = (CwLoaded){ 0 };
   how = how ? how : &defaults;
-  engine_options = (cw_engine_options){ .n_threads = how->n_threads, .backend = how->device };
+  *code = CW_EXIT_USAGE;
+  if (how->n_threads < 0 || how->n_threads > THREADS_MAX) {
+    g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("%d threads were asked for; 1 to %d were expected."), how->n_threads, THREADS_MAX);
+    return FALSE;
+  }
+  engine_options = (cw_engine_options){ .n_threads = (unsigned) how->n_threads, .backend = how->device };
   if (how->vram && !cw_parse_bytes (how->vram, &engine_options.vram_bytes)) {
-    *code = CW_EXIT_USAGE;
     g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("“%s” is no amount of memory; something like 6G or 800M was expected."), how->vram);
     return FALSE;
   }
   if (precision && !cw_precision_from_name (precision, &options.precision)) {
-    *code = CW_EXIT_USAGE;
     g_set_error (error, CW_ERROR, CW_ERROR_ARGUMENT, _ ("There is no precision “%s”; there are auto, f32, bf16, f16, int8 and int4."),
                  precision);
     return FALSE;
@@ -104,13 +143,14 @@ cw_command_load (CwLoaded *loaded, const char *which, const CwHow *how, CwExit *
   *code = CW_EXIT_MODEL;
   if (!(loaded->place = cw_models_find (which, error)))
     return FALSE;
+  options.name = loaded->place->name;
   began = g_get_monotonic_time ();
   if (!(loaded->engine = cw_engine_new (&engine_options, &problem)) ||
       !(loaded->model = cw_model_load (loaded->engine, loaded->place->folder, &options, &problem))) {
     g_autoptr (GError) failure = NULL;
 
     cw_take_error (&failure, &problem);
-    *code = cw_command_exit_code (failure, TRUE);
+    *code = cw_command_exit_code (failure, loaded->engine != NULL);
     g_propagate_error (error, g_steal_pointer (&failure));
     cw_command_unload (loaded);
     return FALSE;

@@ -36,13 +36,18 @@ int cw_command_models_get (int argc, char **argv);
 
 /* Says @error on stderr, or with @json as {"error": {"code", "message"}} on stdout; returns @code. Frees @error. */
 int                cw_command_fail (gboolean json, CwExit code, GError *error);
+/* Says what is wrong with the arguments, in the same way; returns CW_EXIT_USAGE. */
+int                cw_command_refuse (gboolean json, const char *form, ...) G_GNUC_PRINTF (2, 3);
 /* The exit code of an error of the engine's. @loading: it came while a model was loaded. */
 CwExit             cw_command_exit_code (const GError *error, gboolean loading);
-/* Parses; FALSE when the command is to return *@code at once (usage error said on stderr). */
+/* Parses; FALSE when the command is to return *@code at once: the usage error was said, as JSON where --json stands beside it. A command
+ * without G_OPTION_REMAINING takes no arguments. */
 gboolean           cw_command_parse (GOptionContext *context, int *argc, char ***argv, int *code);
 /* Prints @object, one line of JSON, to stdout, and releases it. */
 struct json_t;
 void               cw_command_print_json (struct json_t *object);
+/* "mono", "stereo", "8 channels". g_free. */
+char              *cw_command_say_channels (guint n_channels);
 
 /* An engine with one model. */
 typedef struct {
@@ -59,7 +64,7 @@ typedef struct {
   const char *precision; /* NULL: auto */
   const char *device;    /* NULL: auto; see cw_engine_options.backend */
   const char *vram;      /* "6G"; NULL: what is free */
-  guint       n_threads; /* 0: one a core */
+  int         n_threads; /* 0: one a core */
 } CwHow;
 
 #define CW_COMMAND_DEVICE_HELP N_ ("auto (default), cpu, cuda, or cuda:1 for the second card")

@@ -162,8 +162,7 @@ cw_command_decode (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (cw_command_parse (context, &argc, &argv, &result)) {
     if (!options.rest || !options.rest[0] || options.rest[1] || !options.output) {
-      g_printerr (_ ("clipwright: give one file of codes, and -o with the sound file to write.\n"));
-      result = CW_EXIT_USAGE;
+      result = cw_command_refuse (options.json, _ ("Give one file of codes, and -o with the sound file to write."));
     } else {
       const CwExit code = run (&options, &error);
 

@@ -168,24 +168,28 @@ say_models (json_t *models)
   size_t  i;
 
   json_array_foreach (models, i, model) {
+    g_autofree char *channels = cw_command_say_channels ((guint) number_of (model, "channels"));
+    const double     longest_s = number_of (model, "longest_s");
+    g_autofree char *longest = longest_s > 0.0 ? g_strdup_printf (_ ("up to %.0f s"), longest_s) : g_strdup (_ ("a codec alone"));
+
     if (json_object_get (model, "problem"))
       g_print (_ ("Model     %s: does not load\n"), text_of (model, "name"));
     else
-      g_print (_ ("Model     %s: %s, %.0f Hz, %.0f channels, up to %.0f s, %.0f MB, licence %s, loads in %.2f s\n"),
-               text_of (model, "name"), text_of (model, "family"), number_of (model, "rate_hz"), number_of (model, "channels"),
-               number_of (model, "longest_s"), number_of (model, "bytes") / 1e6, text_of (model, "licence"),
-               number_of (model, "load_s"));
+      g_print (_ ("Model     %s: %s, %.0f Hz, %s, %s, %.0f MB, licence %s, loads in %.2f s\n"), text_of (model, "name"),
+               text_of (model, "family"), number_of (model, "rate_hz"), channels, longest, number_of (model, "bytes") / 1e6,
+               text_of (model, "licence"), number_of (model, "load_s"));
   }
 }
 
 static void
 say_sound (json_t *sound)
 {
-  json_t *last = json_object_get (sound, "last_playback");
+  json_t          *last = json_object_get (sound, "last_playback");
+  g_autofree char *channels = cw_command_say_channels ((guint) number_of (sound, "channels"));
 
   if (json_object_get (sound, "device"))
-    g_print (_ ("Sound     %s, %.0f Hz, %.0f channels, %.0f ms\n"), text_of (sound, "device"), number_of (sound, "rate_hz"),
-             number_of (sound, "channels"), 1000.0 * number_of (sound, "latency_s"));
+    g_print (_ ("Sound     %s, %.0f Hz, %s, %.0f ms\n"), text_of (sound, "device"), number_of (sound, "rate_hz"), channels,
+             1000.0 * number_of (sound, "latency_s"));
   else
     g_print (_ ("Sound     none\n"));
   if (last)

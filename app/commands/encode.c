@@ -152,8 +152,7 @@ cw_command_encode (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (cw_command_parse (context, &argc, &argv, &result)) {
     if (!options.rest || !options.rest[0] || options.rest[1] || !options.output) {
-      g_printerr (_ ("clipwright: give one sound file, and -o with the file for its codes.\n"));
-      result = CW_EXIT_USAGE;
+      result = cw_command_refuse (options.json, _ ("Give one sound file, and -o with the file for its codes."));
     } else {
       const CwExit code = run (&options, &error);
 

@@ -42,17 +42,19 @@ static const char description[] = N_ (
   "Ctrl-C keeps what was made. Exit codes: 0 done, 1 a file or the system refused, 2 a value is\n"
   "out of range, 3 no such model or it is broken, 4 not enough memory, 130 stopped.\n");
 
-/* One prompt, or none where a sound file takes its place. */
+/* One prompt, or none where a sound file takes its place; and nothing that contradicts something else. */
 static gboolean
-check_rest (const CwGenerateOptions *options, int *code)
+check_together (const CwGenerateOptions *options, int *code)
 {
   const gboolean none = !options->rest || !options->rest[0];
 
-  if (none ? options->continues || options->melody : !options->rest[1])
+  if (none ? !options->continues && !options->melody : options->rest[1] != NULL)
+    *code = cw_command_refuse (options->json, "%s", none ? _ ("There is no prompt; say what it should sound like, in quotes.")
+                                                         : _ ("More than one prompt was given; put it in quotes."));
+  else if (options->endless && options->duration_s != NOT_GIVEN)
+    *code = cw_command_refuse (options->json, _ ("A duration and --endless were given; one of them was expected."));
+  else
     return TRUE;
-  g_printerr (none ? _ ("clipwright: there is no prompt; say what it should sound like, in quotes.\n")
-                   : _ ("clipwright: more than one prompt was given; put it in quotes.\n"));
-  *code = CW_EXIT_USAGE;
   return FALSE;
 }
 
@@ -100,7 +102,7 @@ cw_generate_options_parse (CwGenerateOptions *options, int argc, char **argv, in
   options->duration_s = options->guidance = options->temperature = options->top_p = options->extend_stride_s = options->guidance_end = NOT_GIVEN;
   options->top_k = G_MININT;
   options->n_takes = 1;
-  return cw_command_parse (context, &argc, &argv, code) && check_rest (options, code);
+  return cw_command_parse (context, &argc, &argv, code) && check_together (options, code);
 }
 
 /* ---- the recipe ------------------------------------------------------------------------------------------------------- */

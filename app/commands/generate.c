@@ -273,7 +273,7 @@ cw_command_generate (int argc, char **argv)
   int      result;
 
   if (cw_generate_options_parse (&options, argc, argv, &result)) {
-    if (cw_command_load (&loaded, options.model, &(CwHow){ options.precision, options.device, options.vram, (guint) MAX (options.n_threads, 0) }, &code, &error))
+    if (cw_command_load (&loaded, options.model, &(CwHow){ options.precision, options.device, options.vram, options.n_threads }, &code, &error))
       code = run_request (&run, &options, &loaded, &error);
     result = error ? cw_command_fail (options.json, code, error) : (int) code;
   }

@@ -254,11 +254,9 @@ cw_command_models_get (int argc, char **argv)
   g_option_context_add_main_entries (context, entries, NULL);
   if (cw_command_parse (context, &argc, &argv, &result)) {
     if (!options.rest || !options.rest[0] || options.rest[1]) {
-      g_printerr (_ ("clipwright: name one model; “clipwright models list” shows them.\n"));
-      result = CW_EXIT_USAGE;
+      result = cw_command_refuse (options.json, _ ("Name one model; “clipwright models list” shows them."));
     } else if (options.n_at_once < 0 || options.n_at_once > 8) {
-      g_printerr (_ ("clipwright: --jobs is 1 to 8.\n"));
-      result = CW_EXIT_USAGE;
+      result = cw_command_refuse (options.json, _ ("--jobs is %d; 1 to 8 were expected."), options.n_at_once);
     } else {
       const CwExit code = run (&options, &error);
 

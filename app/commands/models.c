@@ -44,6 +44,8 @@ record_json (const CwModelRecord *record)
   json_object_set_new (object, "bytes_on_disk", json_integer (record->n_bytes));
   json_object_set_new (object, "repo", string_or_null (record->repo));
   json_object_set_new (object, "licence", string_or_null (record->licence));
+  json_object_set_new (object, "rate_hz", record->rate_hz ? json_integer (record->rate_hz) : json_null ());
+  json_object_set_new (object, "channels", record->n_channels ? json_integer (record->n_channels) : json_null ());
   json_object_set_new (object, "non_commercial", json_boolean (cw_licence_is_non_commercial (record->licence)));
   if (entry) {
     static const char *const kinds[] = { "music", "effects", "codec", "text-encoder" };
@@ -56,8 +58,6 @@ record_json (const CwModelRecord *record)
     json_object_set_new (object, "what", json_string (entry->what));
     json_object_set_new (object, "kind", json_string (kinds[entry->kind]));
     json_object_set_new (object, "format", json_string (entry->format == CW_FORMAT_HUGGINGFACE ? "huggingface" : "audiocraft"));
-    json_object_set_new (object, "rate_hz", entry->rate_hz ? json_integer (entry->rate_hz) : json_null ());
-    json_object_set_new (object, "channels", entry->n_channels ? json_integer (entry->n_channels) : json_null ());
     json_object_set_new (object, "window_s", entry->window_s > 0.0 ? json_real (entry->window_s) : json_null ());
     json_object_set_new (object, "download_bytes", entry->download_bytes >= 0 ? json_integer (entry->download_bytes) : json_null ());
     json_object_set_new (object, "not_yet", string_or_null (entry->not_yet));
@@ -89,10 +89,10 @@ run_list (const Options *options, GError **error)
   for (guint i = 0; records && i < records->len; i++) {
     const CwModelRecord    *record = g_ptr_array_index (records, i);
     const CwCatalogueEntry *entry = record->entry;
+    g_autofree char        *channels = cw_command_say_channels (record->n_channels);
     const guint64           memory = entry ? cw_catalogue_memory (entry, CW_PRECISION_INT8) : 0;
     g_autofree char        *disk = record->n_bytes ? g_format_size ((guint64) record->n_bytes) : g_strdup ("-");
-    g_autofree char        *sound = entry && entry->rate_hz ? g_strdup_printf (_ ("%g kHz %s"), entry->rate_hz / 1000.0,
-                                                                               entry->n_channels == 2 ? _ ("stereo") : _ ("mono")) : g_strdup ("-");
+    g_autofree char        *sound = record->rate_hz ? g_strdup_printf (_ ("%g kHz %s"), record->rate_hz / 1000.0, channels) : g_strdup ("-");
     g_autofree char        *needs = memory ? g_strdup_printf ("%.1f GB", (double) memory / 1e9) : g_strdup ("-");
 
     if (options->here && !record->n_bytes)
@@ -119,7 +119,7 @@ say_info (const CwModelRecord *record)
   const CwCatalogueEntry *entry = record->entry;
   const CwCatalogue      *catalogue = cw_catalogue_get (NULL);
   const CwLicence        *licence = catalogue ? cw_catalogue_find_licence (catalogue, record->licence) : NULL;
-  g_autofree char        *disk = g_format_size ((guint64) record->n_bytes);
+  g_autofree char        *disk = g_format_size ((guint64) record->n_bytes), *channels = cw_command_say_channels (record->n_channels);
 
   g_print ("%s\n", cw_model_record_get_title (record));
   if (entry)
@@ -135,8 +135,8 @@ say_info (const CwModelRecord *record)
     g_print (_ ("Licence   %s: %s\n          %s\n"), licence->title, licence->summary, licence->url);
   else
     g_print (_ ("Licence   %s\n"), record->licence ? record->licence : _ ("not known here: see the model card"));
-  if (entry && entry->rate_hz)
-    g_print (_ ("Sound     %u Hz, %u channel(s)\n"), entry->rate_hz, entry->n_channels);
+  if (record->rate_hz)
+    g_print (_ ("Sound     %u Hz, %s\n"), record->rate_hz, channels);
   if (entry && entry->window_s > 0.0)
     g_print (_ ("Window    %g s\n"), entry->window_s);
   for (cw_precision p = CW_PRECISION_F32; entry && p < CW_N_PRECISIONS; p++)
@@ -304,41 +304,46 @@ static const struct {
   const char *name;
   CwExit (*run) (const Options *options, GError **error);
   guint       n_arguments;
-  const char *argument, *summary;
+  const char *argument, *options, *summary;
 } actions[] = {
-  { "list", run_list, 0, "", N_ ("Lists the models that are known, and which of them are here.") },
-  { "info", run_info, 1, N_ ("NAME"), N_ ("Says what is known of a model: licence, sound, memory at each precision.") },
-  { "verify", run_verify, 1, N_ ("NAME"), N_ ("Reads a model's files again and compares them with what was downloaded.") },
-  { "remove", run_remove, 1, N_ ("NAME"), N_ ("Removes a model, or what was downloaded of it.") },
-  { "import", run_import, 1, N_ ("FOLDER"), N_ ("Copies a folder with a model, a fine-tuned one say, to the others.") },
-  { "token", run_token, 0, "", N_ ("Keeps the token for models that ask for one in the desktop's keyring.") },
+  { "list", run_list, 0, "", "here", N_ ("Lists the models that are known, and which of them are here.") },
+  { "info", run_info, 1, N_ ("NAME"), "", N_ ("Says what is known of a model: licence, sound, memory at each precision.") },
+  { "verify", run_verify, 1, N_ ("NAME"), "", N_ ("Reads a model's files again and compares them with what was downloaded.") },
+  { "remove", run_remove, 1, N_ ("NAME"), "yes", N_ ("Removes a model, or what was downloaded of it.") },
+  { "import", run_import, 1, N_ ("FOLDER"), "as link", N_ ("Copies a folder with a model, a fine-tuned one say, to the others.") },
+  { "token", run_token, 0, "", "forget", N_ ("Keeps the token for models that ask for one in the desktop's keyring.") },
 };
+
+#define N_SHARED_OPTIONS 3 /* the first of the entries below; the others belong to the actions that name them */
 
 static int
 run_action (guint which, int argc, char **argv)
 {
   Options            options = { 0 };
   const GOptionEntry entries[] = {
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.rest, NULL, NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, N_ ("Print the result as one JSON object"), NULL },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &options.quiet, N_ ("Print nothing but errors"), NULL },
-    { "here", 0, 0, G_OPTION_ARG_NONE, &options.here, N_ ("list: only those that take room on this machine"), NULL },
-    { "yes", 'y', 0, G_OPTION_ARG_NONE, &options.yes, N_ ("remove: without a question"), NULL },
-    { "as", 0, 0, G_OPTION_ARG_STRING, &options.name, N_ ("import: another name for it"), N_ ("NAME") },
-    { "link", 0, 0, G_OPTION_ARG_NONE, &options.link, N_ ("import: link to the folder, copy nothing"), NULL },
-    { "forget", 0, 0, G_OPTION_ARG_NONE, &options.forget, N_ ("token: remove it from the keyring"), NULL },
-    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.rest, NULL, NULL },
+    { "here", 0, 0, G_OPTION_ARG_NONE, &options.here, N_ ("Only those that take room on this machine"), NULL },
+    { "yes", 'y', 0, G_OPTION_ARG_NONE, &options.yes, N_ ("Remove it without a question"), NULL },
+    { "as", 0, 0, G_OPTION_ARG_STRING, &options.name, N_ ("Another name for it"), N_ ("NAME") },
+    { "link", 0, 0, G_OPTION_ARG_NONE, &options.link, N_ ("Link to the folder, copy nothing"), NULL },
+    { "forget", 0, 0, G_OPTION_ARG_NONE, &options.forget, N_ ("Remove it from the keyring"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (*actions[which].argument ? _ (actions[which].argument) : NULL);
-  GError *error = NULL;
-  int     result;
+  g_auto (GStrv) own = g_strsplit (actions[which].options, " ", -1);
+  GError        *error = NULL;
+  int            result;
 
   g_option_context_set_summary (context, _ (actions[which].summary));
-  g_option_context_add_main_entries (context, entries, NULL);
+  for (guint i = 0; entries[i].long_name; i++)
+    if (i < N_SHARED_OPTIONS || g_strv_contains ((const char *const *) own, entries[i].long_name))
+      g_option_context_add_main_entries (context, (GOptionEntry[]){ entries[i], { .long_name = NULL } }, NULL);
   if (cw_command_parse (context, &argc, &argv, &result)) {
     if ((options.rest ? g_strv_length (options.rest) : 0) != actions[which].n_arguments) {
-      g_printerr (_ ("clipwright: “models %s” takes %u argument(s).\n"), actions[which].name, actions[which].n_arguments);
-      result = CW_EXIT_USAGE;
+      result = cw_command_refuse (options.json, "%s", actions[which].n_arguments ? _ ("Give one argument; --help says which.")
+                                                                                : _ ("This takes no argument."));
     } else {
       const CwExit code = actions[which].run (&options, &error);
 

@@ -244,7 +244,8 @@ class Command(unittest.TestCase):
                          ([{"from_s": 1.5, "prompt": "x: y"}, {"from_s": 3.0, "prompt": "police siren"}], 2.0))
         for arguments in (["-d", "601"], ["--extend-stride", "4"], ["--extend-stride", "-1"], ["--extend-stride", "nan"], ["--prompt-at", "x"],
                           ["--prompt-at", "5"], ["--prompt-at", ":x"], ["--prompt-at", "1:"], ["--prompt-at", "-1:x"], ["--prompt-at", "nan:x"],
-                          ["-d", "3", "--prompt-at", "3:x"], ["--prompt-at", "1:x", "--prompt-at", "1:y"], ["--endless", "-n", "2"]):
+                          ["-d", "3", "--prompt-at", "3:x"], ["--prompt-at", "1:x", "--prompt-at", "1:y"], ["--endless", "-n", "2"],
+                          ["--endless", "-d", "3"], ["--threads", "-1"], ["--device", "tpu"]):
             self.assertTrue(run("generate", "x", *arguments, code=2).stderr, arguments)
 
     def test_endless(self):
@@ -279,6 +280,22 @@ class Command(unittest.TestCase):
             self.assertTrue(run(*arguments).stdout)
         for command in ("generate", "encode", "decode", "bench", "doctor", "models list", "models get"):
             self.assertIn(f"clipwright {command} [", run(*command.split(), "--help").stdout.decode())
+
+    def test_wrong_arguments_as_json(self):
+        for arguments in (["generate"], ["generate", "a", "b"], ["generate", "x", "-d", "abc"], ["generate", "x", "--bogus"], ["encode", "a.wav"],
+                          ["decode", "a.json"], ["analyze"], ["doctor", "x"], ["bench", "x"], ["models", "get"], ["models", "info"],
+                          ["models", "list", "x"], ["models", "list", "--forget"]):
+            self.assertEqual(json.loads(run(*arguments, "--json", code=2).stdout)["error"]["code"], "usage")
+            result = run(*arguments, code=2)
+            self.assertEqual((result.stdout, result.stderr[:12]), (b"", b"clipwright: "))
+
+    def test_starter_among_the_models(self):
+        env = {"XDG_DATA_HOME": self.folder}
+        starter = [m for m in json.loads(run("models", "list", "--json", env=env).stdout)["models"] if m["name"] == "starter"][0]
+        self.assertEqual((starter["rate_hz"], starter["channels"]), (16000, 1))
+        self.assertIn("16000 Hz, mono\n", run("models", "info", "starter", env=env).stdout.decode())
+        self.assertIn("starter", run("models", "import", starter["folder"], "--as", "starter", code=3, env=env).stderr.decode())
+        self.assertIn("“starter”", run("generate", "x", "-d", "0", code=2).stderr.decode())
 
     def test_no_display(self):
         run(code=1, env={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
