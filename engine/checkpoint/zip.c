@@ -118,7 +118,7 @@ read_end (const cw_zip *zip, directory *dir, cw_error *error)
 static bool
 name_is_safe (const char *name, size_t n)
 {
-  if (n == 0 || n > PATH_MAX || name[0] == '/' || memchr (name, '\0', n) || memchr (name, '\\', n) || !cw_utf8_valid (name, n, NULL))
+  if (n == 0 || n >= PATH_MAX || name[0] == '/' || memchr (name, '\0', n) || memchr (name, '\\', n) || !cw_utf8_valid (name, n, NULL))
     return false;
   for (size_t at = 0; at < n;) {
     const char  *slash = memchr (name + at, '/', n - at);

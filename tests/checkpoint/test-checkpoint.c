@@ -268,6 +268,36 @@ run_mutants (const uint8_t *seed, size_t n, int kind, size_t rounds)
   free (data);
 }
 
+/* An archive whose only entry, @n_folder letters and /data.pkl, is stored: names as long as a path may be, and longer. */
+static void
+test_long_name (size_t n_folder)
+{
+  static const uint8_t pickle[] = { 0x80, 2, 'N', '.' };
+  static const char    file[] = "/data.pkl";
+  const size_t         n_name = n_folder + sizeof file - 1, n_local = 30 + n_name + sizeof pickle, n_entry = 46 + n_name;
+  const size_t         n = n_local + n_entry + 22;
+  uint8_t             *data = calloc (n + 1, 1), *local = data + 1, *entry = local + n_local, *end = entry + n_entry;
+
+  data[0] = FUZZ_FILE;
+  memcpy (local, "PK\3\4", 4);
+  memcpy (entry, "PK\1\2", 4);
+  memcpy (end, "PK\5\6", 4);
+  local[18] = local[22] = entry[20] = entry[24] = sizeof pickle;
+  local[26] = entry[28] = (uint8_t) n_name;
+  local[27] = entry[29] = (uint8_t) (n_name >> 8);
+  memset (local + 30, 'a', n_folder);
+  memcpy (local + 30 + n_folder, file, sizeof file - 1);
+  memcpy (entry + 46, local + 30, n_name);
+  memcpy (local + 30 + n_name, pickle, sizeof pickle);
+  end[8] = end[10] = 1;
+  end[12] = (uint8_t) n_entry;
+  end[13] = (uint8_t) (n_entry >> 8);
+  end[16] = (uint8_t) n_local;
+  end[17] = (uint8_t) (n_local >> 8);
+  LLVMFuzzerTestOneInput (data, n + 1);
+  free (data);
+}
+
 /* The file itself, its pickle and its configuration. */
 static void
 mutate_seed (const char *path, size_t rounds)
@@ -313,6 +343,8 @@ main (int argc, char **argv)
   test_pickles ();
   test_large_pickles ();
   test_configs ();
+  for (size_t n = 4080; n <= 4096; n++)
+    test_long_name (n);
   for (int i = 2; i < argc; i++)
     mutate_seed (argv[i], rounds);
   return check_done ();
