@@ -283,12 +283,12 @@ say_judgement (const json_t *judgement)
   const char    *verdict = json_string_value (json_object_get (judgement, "verdict"));
   const json_t  *real = json_object_get (judgement, "real"), *codec = json_object_get (judgement, "codec");
 
-  if (!json_is_true (json_object_get (judgement, "trained"))) {
-    g_print (_ ("  %-16s the discriminator was never trained: its score of %.3f says nothing\n"), _ ("realness"), get (judgement, "score"));
-    return;
-  }
   if (!isfinite (get (judgement, "score"))) {
     g_print (_ ("  %-16s the sound is too short for the discriminator\n"), _ ("realness"));
+    return;
+  }
+  if (!json_is_true (json_object_get (judgement, "trained"))) {
+    g_print (_ ("  %-16s the discriminator was never trained: its score of %.3f says nothing\n"), _ ("realness"), get (judgement, "score"));
     return;
   }
   g_print (_ ("  %-16s %.3f: %s (higher than %.0f of 100)\n"), _ ("realness"), get (judgement, "score"), verdict,
