@@ -54,7 +54,8 @@ struct cw_musicgen_card_run {
   char             *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] */
   size_t            layer_bytes;   /* of either, of a layer */
   float            *x, *normed, *q, *inner, *logits;
-  float            *later;
+  const float      *later_here;   /* the caller's: positions behind the model's table */
+  float            *later;        /* the same on the card */
   cw_gpu_pieces     pieces;
   int32_t          *where;        /* the step, on the card */
   cw_gpu_text      *texts;        /* [n_texts] */
@@ -246,6 +247,7 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
   run->choice = cw_card_new (&run->arena, cw_gpu_choice, 1);
   run->tokens = cw_card_new (&run->arena, int32_t, n_rows *k);
   run->tokens_here = cw_card_take_host (&run->arena, n_rows * k, sizeof (int32_t));
+  run->later_here = later;
   if (later)
     run->later = cw_card_put (&run->arena, later, (max_steps - config->n_positions) * c, sizeof *later);
   run->texts = cw_arena_new (&run->host, cw_gpu_text, n_texts);
@@ -502,9 +504,12 @@ cw_musicgen_card_run_feed_vectors (cw_musicgen_card_run *run, const float *vecto
   float             *x = malloc (run->n_rows * c * sizeof *x);
 
   for (size_t j = 0; x && j < n; j++, run->step++) {
+    const size_t n_table = model->config.n_positions;
+
     for (size_t row = 0; row < run->n_rows; row++)
       for (size_t i = 0; i < c; i++)
-        x[row * c + i] = vectors[(row * n + j) * c + i] + (run->step < model->config.n_positions ? cw_tensor_at (&model->positions, run->step * c + i) : 0.0f);
+        x[row * c + i] = vectors[(row * n + j) * c + i] + (run->step < n_table ? cw_tensor_at (&model->positions, run->step * c + i)
+                                                                               : run->later_here[(run->step - n_table) * c + i]);
     card->module->upload (card->gpu, CW_GPU_STEPS, run->x, x, run->n_rows * c * sizeof *x);
     for (size_t i = 0; i < model->config.n_layers; i++)
       run_layer (run, i);

@@ -29,7 +29,7 @@
 typedef struct {
   cw_musicgen_card_run *run;      /* NULL: the processor does it */
   float                *vectors;  /* [n_rows, n_vectors, width]: what was fed as vectors */
-  size_t                n_vectors;
+  size_t                n_vectors, vectors_room;
   int32_t              *ids;      /* [n_rows, max_steps, K]: what was fed behind them */
   int32_t              *columns;  /* [n_rows, max_steps + 1, K]: the plan's, and what was drawn */
   size_t                n_takes, n_columns; /* 0: there is no plan */
@@ -677,8 +677,10 @@ cw_musicgen_run_feed_vectors (cw_musicgen_run *run, const float *vectors, size_t
 
   if (on_card (run)) {
     /* the same room serves again after a rewind; without it there would be no way back from the card */
-    if (n > run->card.n_vectors)
+    if (n > run->card.vectors_room) {
       run->card.vectors = cw_arena_new (&run->arena, float, n_floats);
+      run->card.vectors_room = run->card.vectors ? n : 0;
+    }
     if (run->card.vectors && run->step == 0) {
       memcpy (run->card.vectors, vectors, n_floats * sizeof *vectors);
       if (cw_musicgen_card_run_feed_vectors (run->card.run, vectors, n)) {
