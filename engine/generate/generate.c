@@ -58,6 +58,7 @@ typedef struct {
   char             *scratch;   /* for sampling: n_threads of scratch_bytes */
   size_t            scratch_bytes;
   cw_clip_decoder   decoder;   /* of all takes */
+  bool              whole;     /* its codec normalises over the clip: all frames in one push */
   double            began_s;   /* clock at the call */
   tally             done;
 } pass;
@@ -138,10 +139,10 @@ prepare (pass *p, cw_error *error)
   cw_model                 *model = p->model;
   const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
   const bool                guided = p->request->guidance != 1.0f && cw_conditions_any (&p->conditions);
-  const bool                whole = cw_encodec_get_config (model->codec)->net.group_norm;
   size_t                    n_codes;
   cw_status                 status = CW_OK;
 
+  p->whole = cw_encodec_get_config (model->codec)->net.group_norm;
   p->k = config->n_codebooks;
   p->v = config->codebook_size;
   p->pattern = (cw_delay_pattern){ .n_codebooks = p->k, .group = config->n_channels, .delayed = true };
@@ -160,7 +161,7 @@ prepare (pass *p, cw_error *error)
     return CW_ERROR_MEMORY;
   if (!p->codes)
     return cw_fail_memory (error, "the clip's codes", p->n_kept);
-  status = cw_clip_decoder_init (&p->decoder, model, p->request->first_take, p->request->n_takes, whole ? p->plan.n_frames : PUSH, error);
+  status = cw_clip_decoder_init (&p->decoder, model, p->request->first_take, p->request->n_takes, p->whole ? p->plan.n_frames : PUSH, error);
   return status;
 }
 
@@ -207,12 +208,12 @@ typedef enum { DECODE_MANY, DECODE_ALL, DECODE_END } decode_what;
 static void
 decode_ready (pass *p, decode_what what)
 {
-  const size_t known = frames_known (p), most = p->decoder.max_frames;
+  const size_t known = frames_known (p);
   const size_t limit = is_endless (p) ? SIZE_MAX : p->plan.n_frames * p->model->info.hop_samples;
 
   for (;;) {
     const size_t ready = known - p->n_decoded;
-    const size_t push = most > PUSH ? most : p->n_decoded < 2 * FIRST_PUSH ? FIRST_PUSH : PUSH;
+    const size_t push = p->whole ? p->plan.n_frames : p->n_decoded < 2 * FIRST_PUSH ? FIRST_PUSH : PUSH;
     const size_t now = ready < push ? ready : push;
     const bool   last = what == DECODE_END && now == ready;
 
