@@ -32,11 +32,12 @@ describe (const char *path, const CwAudioStream *stream, CwMeter *meter)
 {
   const CwMeasures m = cw_meter_read (meter);
   const guint      rate_hz = cw_audio_stream_get_rate (stream), n_channels = cw_audio_stream_get_n_channels (stream);
+  g_autofree char *shown = g_filename_display_name (path);
   json_t          *dc = json_array ();
 
   for (guint i = 0; i < n_channels; i++)
     json_array_append_new (dc, json_real (cw_meter_get_dc (meter, i)));
-  return json_pack ("{s:s, s:I, s:I, s:I, s:f, s:o, s:f, s:o, s:o, s:I, s:I, s:o}", "path", path, "rate_hz", (json_int_t) rate_hz, "channels",
+  return json_pack ("{s:s, s:I, s:I, s:I, s:f, s:o, s:f, s:o, s:o, s:I, s:I, s:o}", "path", shown, "rate_hz", (json_int_t) rate_hz, "channels",
                     (json_int_t) n_channels, "samples", (json_int_t) m.n_samples, "duration_s", (double) m.n_samples / rate_hz,
                     "loudness_lufs", number (m.loudness_lufs), "loudness_range_lu", m.range_lu, "true_peak_dbtp", number (m.true_peak_dbtp),
                     "peak_dbfs", number (m.peak_dbfs), "clipped_samples", (json_int_t) m.n_clipped, "clipped_runs",
@@ -104,6 +105,7 @@ compare (const char *a, const char *b, GError **error)
   CwDifference              d;
   guint                     n_channels, rate_hz;
   gboolean                  converted;
+  g_autofree char          *shown_a = g_filename_display_name (a), *shown_b = g_filename_display_name (b);
 
   if (!second)
     return NULL;
@@ -119,7 +121,7 @@ compare (const char *a, const char *b, GError **error)
       !(comparison = cw_comparison_new (n_channels, rate_hz, error)) || !pass_both (sides, n_channels, comparison, error) ||
       !cw_comparison_finish (comparison, &d, error))
     return NULL;
-  return json_pack ("{s:s, s:s, s:I, s:f, s:b, s:b, s:o, s:f, s:o, s:o}", "reference", a, "other", b, "compared_samples",
+  return json_pack ("{s:s, s:s, s:I, s:f, s:b, s:b, s:o, s:f, s:o, s:o}", "reference", shown_a, "other", shown_b, "compared_samples",
                     (json_int_t) d.n_samples, "compared_s", (double) d.n_samples / rate_hz, "converted", (int) converted, "identical",
                     (int) d.identical, "si_sdr_db", d.identical ? json_null () : number (d.si_sdr_db), "max_difference", d.max_difference,
                     "mel_distance", d.has_mel ? json_real (d.mel_distance) : json_null (), "log_mel_l1",

@@ -79,14 +79,17 @@ decode (Run *run, cw_decoder *decoder, cw_codes_reader *reader, const atomic_boo
 static void
 report (const Options *options, const cw_codes_info *info, guint64 n_samples, gboolean stopped)
 {
-  const double duration_s = (double) n_samples / info->rate_hz;
+  const double     duration_s = (double) n_samples / info->rate_hz;
+  g_autofree char *shown = g_filename_display_name (options->output);
 
   if (options->json)
-    cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I, s:I, s:b}", "path", options->output, "duration_s", duration_s, "samples",
+    cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I, s:I, s:b}", "path", shown, "duration_s", duration_s, "samples",
                                       (json_int_t) n_samples, "rate_hz", (json_int_t) info->rate_hz, "channels",
                                       (json_int_t) info->n_channels, "stopped", (int) stopped));
+  else if (stopped && !options->quiet)
+    g_print (_ ("Stopped; the first %.1f s are in %s\n"), duration_s, shown);
   else if (!options->quiet)
-    g_print (_ ("%s: %.1f s\n"), options->output, duration_s);
+    g_print (_ ("%s: %.1f s\n"), shown, duration_s);
 }
 
 static CwExit

@@ -34,20 +34,23 @@ say_conversion (const CwAudioStream *stream, const cw_model_info *info)
 static void
 report (const Options *options, const CwAudioStream *stream, const cw_codes_info *codes, const cw_model_info *info, gboolean stopped)
 {
-  const double duration_s = (double) codes->n_samples / codes->rate_hz;
-  const double kbps = codes->n_codebooks * log2 (codes->codebook_size) * codes->rate_hz / info->hop_samples / 1000.0;
-  const gsize  n_chunks = codes->chunk_frames ? codes->n_frames / codes->chunk_frames : 1;
+  const double     duration_s = (double) codes->n_samples / codes->rate_hz;
+  const double     kbps = codes->n_codebooks * log2 (codes->codebook_size) * codes->rate_hz / info->hop_samples / 1000.0;
+  const gsize      n_chunks = codes->chunk_frames ? codes->n_frames / codes->chunk_frames : 1;
+  g_autofree char *shown = g_filename_display_name (options->output);
 
   if (options->json)
     cw_command_print_json (
-      json_pack ("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:{s:I, s:I, s:I}}", "path", options->output, "model",
+      json_pack ("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:{s:I, s:I, s:I}}", "path", shown, "model",
                  info->name, "codebooks", (json_int_t) codes->n_codebooks, "frames", (json_int_t) codes->n_frames, "chunks",
                  (json_int_t) n_chunks, "codebook_size", (json_int_t) codes->codebook_size, "rate_hz", (json_int_t) codes->rate_hz,
                  "channels", (json_int_t) codes->n_channels, "samples", (json_int_t) codes->n_samples, "duration_s", duration_s, "kbps",
                  kbps, "stopped", (int) stopped, "source", "rate_hz", (json_int_t) cw_audio_stream_get_rate (stream), "channels",
                  (json_int_t) cw_audio_stream_get_n_channels (stream), "samples", (json_int_t) cw_audio_stream_get_n_read (stream)));
+  else if (stopped && !options->quiet)
+    g_print (_ ("Stopped; the codes of the first %.1f s are in %s\n"), duration_s, shown);
   else if (!options->quiet)
-    g_print (_ ("%s: %.1f s, %u codebooks × %zu frames, %.3g kbit/s\n"), options->output, duration_s, codes->n_codebooks,
+    g_print (_ ("%s: %.1f s, %u codebooks × %zu frames, %.3g kbit/s\n"), shown, duration_s, codes->n_codebooks,
              codes->n_frames, kbps);
 }
 

@@ -289,6 +289,11 @@ class Command(unittest.TestCase):
             result = run(*arguments, code=2)
             self.assertEqual((result.stdout, result.stderr[:12]), (b"", b"clipwright: "))
 
+    def test_name_that_is_no_utf8(self):
+        for arguments in (["generate", "x", "-d", "0.2", "-o", b"\xff.wav"], ["encode", b"\xff.wav", "-o", b"\xff.json"],
+                          ["decode", b"\xff.json", "-o", b"\xff.flac"], ["analyze", b"\xff.wav", b"\xff.flac"]):
+            self.assertTrue(json.loads(run(*arguments, "--json").stdout), arguments)
+
     def test_starter_among_the_models(self):
         env = {"XDG_DATA_HOME": self.folder}
         starter = [m for m in json.loads(run("models", "list", "--json", env=env).stdout)["models"] if m["name"] == "starter"][0]
