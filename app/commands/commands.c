@@ -42,10 +42,12 @@ cw_command_print_json (json_t *object)
 int
 cw_command_fail (gboolean json, CwExit code, GError *error)
 {
+  g_autofree char *message = g_utf8_make_valid (error->message, -1); /* an argument in it may be no UTF-8 */
+
   if (json)
-    cw_command_print_json (json_pack ("{s:{s:s, s:s}}", "error", "code", code_name (code), "message", error->message));
+    cw_command_print_json (json_pack ("{s:{s:s, s:s}}", "error", "code", code_name (code), "message", message));
   else
-    g_printerr ("clipwright: %s\n", error->message);
+    g_printerr ("clipwright: %s\n", message);
   g_error_free (error);
   return (int) code;
 }

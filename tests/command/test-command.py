@@ -293,6 +293,8 @@ class Command(unittest.TestCase):
         for arguments in (["generate", "x", "-d", "0.2", "-o", b"\xff.wav"], ["encode", b"\xff.wav", "-o", b"\xff.json"],
                           ["decode", b"\xff.json", "-o", b"\xff.flac"], ["analyze", b"\xff.wav", b"\xff.flac"]):
             self.assertTrue(json.loads(run(*arguments, "--json").stdout), arguments)
+        for arguments, code in ((["models", "info", b"\xff"], 3), (["doctor", b"\xff"], 2), (["analyze", b"\xfe"], 1)):
+            self.assertTrue(json.loads(run(*arguments, "--json", code=code).stdout)["error"]["message"], arguments)
 
     def test_starter_among_the_models(self):
         env = {"XDG_DATA_HOME": self.folder}
