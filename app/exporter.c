@@ -216,6 +216,7 @@ cw_export_begin (const char *path, CwFormat format, gboolean long_file, guint n_
   }
   if (long_file)
     sf_command (export->file, SFC_RF64_AUTO_DOWNGRADE, NULL, SF_TRUE);
+  sf_command (export->file, SFC_SET_ADD_PEAK_CHUNK, NULL, SF_FALSE); /* it holds the time: the same clip shall be the same file */
   sf_command (export->file, SFC_SET_CLIPPING, NULL, format == CW_FORMAT_WAV_FLOAT ? SF_FALSE : SF_TRUE);
   if (recipe)
     write_strings (export->file, recipe);
