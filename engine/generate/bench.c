@@ -4,8 +4,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
@@ -18,15 +18,6 @@
 #define PEAK_S       0.02
 #define CODEC_PASSES 3
 #define STREAM_FRAMES 24 /* generate.c's PUSH */
-
-static double
-now_s (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
 
 static int
 compare (const void *a, const void *b)
@@ -86,9 +77,9 @@ read_bandwidth (cw_pool *pool)
     return 0.0;
   memset (bytes, 1, READ_BYTES);
   for (size_t i = 0; i < READ_PASSES; i++) {
-    const double began = now_s ();
+    const double began = cw_now_s ();
     cw_pool_run (pool, READ_BYTES / READ_PIECE, 1, read_task, &r);
-    times[i] = now_s () - began;
+    times[i] = cw_now_s () - began;
   }
   cw_arena_free (&arena);
   return (double) READ_BYTES / median (times, READ_PASSES);
@@ -139,14 +130,14 @@ time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_boo
     plan_draws (model, run, columns, n);
   }
   for (size_t i = 0; status == CW_OK && i < n; i++) {
-    const double began = now_s ();
+    const double began = cw_now_s ();
 
     for (size_t j = 0; j < 2 * k; j++)
       ids[j] = (int32_t) ((i * 31 + j * 7) % v);
     if (!cw_musicgen_run_draw (run, ids))
       cw_musicgen_run_step (run, ids, logits, NULL);
     if (i >= WARM_STEPS || n <= WARM_STEPS)
-      sum += times[done++] = now_s () - began;
+      sum += times[done++] = cw_now_s () - began;
     if (cancel && atomic_load (cancel))
       status = cw_fail (error, CW_ERROR_CANCELLED, "The measurement was stopped.");
   }
@@ -176,7 +167,7 @@ note_progress (const cw_progress *progress, void *user)
   moments *m = user;
 
   if (m->first_step == 0.0 && progress->stage == CW_STAGE_CODES)
-    m->first_step = now_s ();
+    m->first_step = cw_now_s ();
 }
 
 static void
@@ -185,13 +176,13 @@ note_block (const cw_block *block, void *user)
   moments *m = user;
 
   if (m->first_block == 0.0 && block->n_samples > 0)
-    m->first_block = now_s ();
+    m->first_block = cw_now_s ();
 }
 
 static cw_status
 time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomic_bool *cancel, cw_codes **codes, cw_error *error)
 {
-  moments       m = { .began = now_s () };
+  moments       m = { .began = cw_now_s () };
   const cw_sink sink = { note_block, note_progress, cancel, &m };
   cw_request    request;
   cw_status     status;
@@ -202,7 +193,7 @@ time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomi
   request.duration_s = seconds;
   if ((status = cw_generate (model, &request, &sink, codes, error)) != CW_OK)
     return status;
-  took = now_s () - m.began;
+  took = cw_now_s () - m.began;
   result->times_real_time = seconds / took;
   result->first_sound_s = m.first_block - m.began;
   result->text_s = m.first_step - m.began - result->first_step_s;
@@ -235,11 +226,11 @@ multiply_add_peak (const cw_backend *be)
   double       took;
 
   do {
-    const double began = now_s ();
+    const double began = cw_now_s ();
 
     job.n *= 2;
     cw_pool_run (be->pool, n_tasks, 1, peak_task, &job);
-    took = now_s () - began;
+    took = cw_now_s () - began;
   } while (took < PEAK_S);
   return 2.0 * CW_PEAK_CHAINS * (double) job.n * (double) n_tasks / took;
 }
@@ -269,14 +260,14 @@ time_codec (cw_model *model, const cw_codes *codes, cw_bench_result *result, cw_
   cw_status    status = CW_OK;
 
   for (size_t i = 0; i < CODEC_PASSES && status == CW_OK; i++) {
-    double began = now_s ();
+    double began = cw_now_s ();
 
     status = cw_decode (model, codes, NULL, error);
-    whole[i] = now_s () - began;
-    began = now_s ();
+    whole[i] = cw_now_s () - began;
+    began = cw_now_s ();
     if (status == CW_OK)
       status = stream_codec (model, codes, error);
-    stream[i] = now_s () - began;
+    stream[i] = cw_now_s () - began;
   }
   if (status != CW_OK)
     return status;

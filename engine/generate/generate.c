@@ -14,8 +14,8 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
@@ -63,15 +63,6 @@ typedef struct {
   tally             done;
 } pass;
 
-static double
-now_s (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
 static bool
 is_cancelled (const pass *p)
 {
@@ -94,7 +85,7 @@ tell_progress (const pass *p, cw_stage stage)
     .n_steps = done->n_steps_total,
     .n_samples = p->decoder.n_samples,
     .n_samples_total = is_endless (p) ? 0 : p->plan.n_frames * p->model->info.hop_samples,
-    .elapsed_s = now_s () - p->began_s,
+    .elapsed_s = cw_now_s () - p->began_s,
     .remaining_s = -1.0,
   };
 
@@ -289,7 +280,7 @@ sample_task (void *arg, size_t begin, size_t end, unsigned thread)
 static cw_status
 feed (pass *p, size_t end, cw_error *error)
 {
-  const double began_s = now_s ();
+  const double began_s = cw_now_s ();
 
   cw_conditions_begin (&p->conditions, p->window.start, p->window.start + end);
   for (size_t column = 0, n; column < end; column += n) {
@@ -305,7 +296,7 @@ feed (pass *p, size_t end, cw_error *error)
     p->done.n_fed += n;
     tell_progress (p, CW_STAGE_CODES);
   }
-  p->done.feeding_s += now_s () - began_s;
+  p->done.feeding_s += cw_now_s () - began_s;
   return CW_OK;
 }
 
@@ -367,7 +358,7 @@ make_window (pass *p, cw_error *error)
     return status;
   plan_columns (p);
   for (p->step = p->window.n_given; p->step < n_steps; ) {
-    const double began_s = now_s ();
+    const double began_s = cw_now_s ();
 
     if (is_cancelled (p))
       return stop (p, error);
@@ -377,7 +368,7 @@ make_window (pass *p, cw_error *error)
     p->step++;
     p->done.n_steps++;
     decode_ready (p, DECODE_MANY);
-    p->done.steps_s += now_s () - began_s;
+    p->done.steps_s += cw_now_s () - began_s;
     tell_progress (p, CW_STAGE_CODES);
   }
   return CW_OK;
@@ -449,7 +440,7 @@ keep_codes (const pass *p)
 cw_status
 cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw_codes **codes, cw_error *error)
 {
-  pass      p = { .model = model, .request = request, .sink = sink, .began_s = now_s () };
+  pass      p = { .model = model, .request = request, .sink = sink, .began_s = cw_now_s () };
   cw_error  spare;
   cw_status status;
 

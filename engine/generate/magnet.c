@@ -10,8 +10,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
@@ -35,15 +35,6 @@ typedef struct {
   double            began_s, stepping_s;
 } pass;
 
-static double
-now_s (void)
-{
-  struct timespec t;
-
-  clock_gettime (CLOCK_MONOTONIC, &t);
-  return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
-}
-
 static void
 tell_progress (const pass *p, cw_stage stage)
 {
@@ -55,14 +46,14 @@ tell_progress (const pass *p, cw_stage stage)
     .n_codebooks = (unsigned) p->k,
     .n_samples = p->decoder.n_samples,
     .n_samples_total = p->plan.n_frames * p->model->info.hop_samples,
-    .elapsed_s = now_s () - p->began_s,
+    .elapsed_s = cw_now_s () - p->began_s,
     .remaining_s = -1.0,
   };
 
   if (!p->sink || !p->sink->progress)
     return;
   if (p->step >= 1)
-    progress.remaining_s = (now_s () - p->stepping_s) / (double) p->step * (double) (p->n_steps_total - p->step);
+    progress.remaining_s = (cw_now_s () - p->stepping_s) / (double) p->step * (double) (p->n_steps_total - p->step);
   p->sink->progress (&progress, p->sink->user);
 }
 
@@ -84,7 +75,7 @@ between_steps (void *user, size_t stage, size_t done)
   p->stage = stage;
   p->step = done;
   if (done == 0)
-    p->stepping_s = now_s ();
+    p->stepping_s = cw_now_s ();
   tell_progress (p, CW_STAGE_CODES);
   return !(p->sink && p->sink->cancel && atomic_load_explicit (p->sink->cancel, memory_order_relaxed));
 }
@@ -202,7 +193,7 @@ keep_codes (const pass *p)
 cw_status
 cw_magnet_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw_codes **codes, cw_error *error)
 {
-  pass      p = { .model = model, .request = request, .sink = sink, .k = model->info.n_codebooks, .began_s = now_s () };
+  pass      p = { .model = model, .request = request, .sink = sink, .k = model->info.n_codebooks, .began_s = cw_now_s () };
   cw_status status = cw_conditions_read (&p.conditions, model, request, error);
 
   if (status == CW_OK) {
