@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * window-model.c: the model that clips are made with, what it can do, and the page of all models.
+ */
+#include "window-private.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#include "models-page.h"
+
+static void
+show_defaults (CwWindow *window)
+{
+  const cw_model_info *info = &window->facts->info;
+
+  gtk_spin_button_set_value (window->guidance, info->guidance);
+  gtk_spin_button_set_value (window->temperature, info->temperature);
+  gtk_spin_button_set_value (window->top_k, info->top_k);
+  gtk_spin_button_set_value (window->top_p, info->top_p);
+  cw_magnet_settings_set_info (window->magnet, info);
+}
+
+static void
+on_defaults (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwWindow *window = data;
+
+  (void) action;
+  (void) parameter;
+  if (window->facts)
+    show_defaults (window);
+}
+
+static void
+fail_model (CwWindow *window, const char *sentence)
+{
+  gtk_label_set_text (window->model_problem, sentence);
+  gtk_info_bar_set_revealed (window->model_bar, TRUE);
+  cw_window_show_all (window);
+}
+
+typedef struct {
+  CwWindow *window; /* owned */
+  guint     number;
+} Load;
+
+static void
+on_loaded (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Load     *load = data;
+  CwWindow *window = load->window;
+  g_autoptr (GError)       error = NULL;
+  g_autoptr (CwModelFacts) facts = cw_maker_load_finish (CW_MAKER (source), result, &error);
+
+  if (load->number == window->n_loads && !window->closing) {
+    if (!facts) {
+      fail_model (window, error->message);
+    } else if (!facts->info.can_generate) {
+      g_autofree char *text = g_strdup_printf (_ ("“%s” is a codec alone: it turns sound into codes and back, but makes none from words. "
+                                                  "Choose another model."), facts->name);
+      fail_model (window, text);
+    } else {
+      window->facts = g_steal_pointer (&facts);
+      gtk_spin_button_set_range (window->duration, 0.5, floor (2.0 * window->facts->info.max_duration_s) / 2.0);
+      show_defaults (window);
+      cw_starts_set_info (window->starts, &window->facts->info);
+    }
+    cw_window_show_all (window);
+  }
+  g_object_unref (window);
+  g_free (load);
+}
+
+static void
+on_model_chosen (CwWindow *window)
+{
+  const CwModelPlace *place = cw_model_chooser_get_place (window->model_chooser);
+  g_autoptr (GError)  error = NULL;
+  Load               *load;
+
+  g_clear_pointer (&window->facts, cw_model_facts_free);
+  cw_starts_set_info (window->starts, NULL);
+  gtk_info_bar_set_revealed (window->model_bar, FALSE);
+  if (place) {
+    load = g_new (Load, 1);
+    *load = (Load){ g_object_ref (window), ++window->n_loads };
+    cw_maker_load_async (window->maker, place->folder, on_loaded, load);
+    if (window->settings)
+      g_settings_set_string (window->settings, "model", place->starter ? "" : place->name);
+  } else {
+    cw_model_place_free (cw_models_find (NULL, &error));
+    fail_model (window, error ? error->message : _ ("There is no model."));
+  }
+  cw_window_show_all (window);
+}
+
+static void
+on_models_changed (CwWindow *window)
+{
+  cw_model_chooser_list (window->model_chooser, NULL);
+}
+
+static void
+on_models (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwWindow *window = data;
+
+  (void) action;
+  (void) parameter;
+  if (!window->models_page)
+    g_set_weak_pointer (&window->models_page, cw_models_page_new (GTK_WINDOW (window), window->shelf));
+  gtk_window_present (GTK_WINDOW (window->models_page));
+}
+
+static void
+on_choose_model (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwWindow *window = data;
+
+  (void) action;
+  (void) parameter;
+  gtk_widget_grab_focus (GTK_WIDGET (window->model_chooser));
+}
+
+static void
+on_more_models (CwWindow *window)
+{
+  on_models (NULL, NULL, window);
+}
+
+/* What the settings say of the engine; a precision that this version does not know is auto. */
+static void
+set_up_maker (CwWindow *window)
+{
+  g_autofree char *name = NULL;
+  cw_precision     precision;
+
+  if (!window->settings)
+    return;
+  name = g_settings_get_string (window->settings, "precision");
+  if (cw_precision_from_name (name, &precision))
+    cw_maker_set_precision (window->maker, precision);
+  cw_maker_set_unload_after (window->maker, 60 * g_settings_get_uint (window->settings, "unload-minutes"));
+}
+
+void
+cw_window_set_up_model (CwWindow *window)
+{
+  static const GActionEntry actions[] = {
+    { .name = "defaults", .activate = on_defaults }, { .name = "models", .activate = on_models },
+    { .name = "choose-model", .activate = on_choose_model },
+  };
+  g_autofree char *last = window->settings ? g_settings_get_string (window->settings, "model") : NULL;
+
+  g_action_map_add_action_entries (G_ACTION_MAP (window), actions, G_N_ELEMENTS (actions), window);
+  set_up_maker (window);
+  window->shelf = cw_model_shelf_new ();
+  g_signal_connect_swapped (window->shelf, "models-changed", G_CALLBACK (on_models_changed), window);
+  g_signal_connect_swapped (window->model_chooser, "chosen", G_CALLBACK (on_model_chosen), window);
+  g_signal_connect_swapped (window->model_chooser, "more", G_CALLBACK (on_more_models), window);
+  cw_model_chooser_list (window->model_chooser, last);
+}
