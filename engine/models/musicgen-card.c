@@ -69,6 +69,13 @@ struct cw_musicgen_card_run {
   bool              eager;        /* a capture failed: launch each step */
 };
 
+/* What the caches of keys and values hold there: the kernels have no keys of 8 bits, so that int4's are wider than the processor's. */
+static cw_dtype
+cache_type (const cw_musicgen *model)
+{
+  return model->cache == CW_F32 ? CW_F32 : CW_F16;
+}
+
 /* ---- weights -------------------------------------------------------------------------------------------------------------- */
 
 static card_norm
@@ -201,7 +208,7 @@ size_t
 cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n_rows, size_t max_steps)
 {
   const cw_musicgen_config *config = &model->config;
-  const size_t              caches = 2 * config->n_layers * max_steps * config->width * cw_dtype_size (model->cache);
+  const size_t              caches = 2 * config->n_layers * max_steps * config->width * cw_dtype_size (cache_type (model));
   const size_t              work = ((3 + CW_GPU_SPLITS) * config->width + config->ffn + config->n_codebooks * config->codebook_size) * sizeof (float);
 
   return n_rows * (caches + work);
@@ -230,7 +237,7 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
     return NULL;
   }
   *run = (cw_musicgen_card_run){ .weights = weights, .arena = { .card = weights->card }, .n_rows = n_rows, .max_steps = max_steps };
-  run->layer_bytes = n_rows * max_steps * c * cw_dtype_size (weights->model->cache); /* cw_musicgen_run_new knows that it does not overflow */
+  run->layer_bytes = n_rows * max_steps * c * cw_dtype_size (cache_type (weights->model));
   run->keys = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
   run->values = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
   run->x = cw_card_new (&run->arena, float, n_rows * c);
@@ -378,7 +385,7 @@ run_layer (cw_musicgen_card_run *run, size_t index)
   const cw_musicgen_config *config = &run->weights->model->config;
   const layer              *l = &run->weights->layers[index];
   const cw_gpu_cache        cache = { run->keys + index * run->layer_bytes, run->values + index * run->layer_bytes, run->pieces.heads, run->pieces.d,
-                                      (uint32_t) run->max_steps, (int) run->weights->model->cache };
+                                      (uint32_t) run->max_steps, (int) cache_type (run->weights->model) };
 
   project_qkv (run, l, &cache);
   attend_cache (run, &cache);
