@@ -129,7 +129,7 @@ cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, s
   }
 }
 
-/* ---- the stream ------------------------------------------------------------------------------------------------ */
+/* ---- where a stream stands -------------------------------------------------------------------------------------- */
 
 static size_t
 span_of (const cw_conv *conv)
@@ -144,16 +144,14 @@ most_right (const cw_conv *conv)
   return conv->pad_right + conv->stride - 1;
 }
 
-/* Each output column depends on one input column: nothing need be kept. */
-static bool
-is_pointwise (const cw_conv *conv)
+bool
+cw_conv_is_pointwise (const cw_conv *conv)
 {
   return !conv->transposed && !conv->elu && conv->kernel == 1 && conv->stride == 1;
 }
 
-/* Columns of the buffer. */
-static size_t
-capacity_for (const cw_conv *conv, size_t max_push)
+size_t
+cw_conv_capacity (const cw_conv *conv, size_t max_push)
 {
   /* transposed: n_shifts - 1 old columns, the new ones, and n_shifts - 1 zeros at the end */
   return conv->transposed ? max_push + 2 * conv->n_shifts
@@ -163,22 +161,106 @@ capacity_for (const cw_conv *conv, size_t max_push)
 size_t
 cw_conv_max_out (const cw_conv *conv, size_t max_push)
 {
-  const size_t capacity = capacity_for (conv, max_push);
+  const size_t capacity = cw_conv_capacity (conv, max_push);
 
   return conv->transposed ? capacity * conv->stride : capacity / conv->stride + 1;
 }
 
 void
+cw_conv_begin (const cw_conv *conv, cw_conv_place *place)
+{
+  /* room for the left padding; before the first input of a transposed convolution there are zeros */
+  *place = (cw_conv_place){ .length = conv->transposed ? conv->n_shifts - 1 : conv->pad_left };
+}
+
+static void
+next_conv (const cw_conv *conv, cw_conv_place *place, bool end, cw_conv_move *move)
+{
+  const size_t s = conv->stride, span = span_of (conv), n = place->n_in;
+  size_t       keep;
+
+  move->n_signal = move->extended = n;
+  if (end) {
+    const size_t right = conv->pad_right + (n + s - 1) / s * s - n;
+    const size_t longest = conv->pad_left > right ? conv->pad_left : right;
+
+    move->extended = n <= longest ? longest + 1 : n;
+    move->n_right = right;
+  }
+  if (!place->started && (end || n > conv->pad_left)) {
+    move->n_left = conv->pad_left;
+    place->started = true;
+  }
+  if (!place->started)
+    return;
+  place->length += move->n_right;
+  if (place->base + place->length >= place->n_out * s + span)
+    move->n_columns = (place->base + place->length - place->n_out * s - span) / s + 1;
+  move->first = place->n_out * s - place->base;
+  move->n_made = move->n_out = move->n_columns;
+  place->n_out += move->n_columns;
+
+  /* the next window's start, or what the reflection at the end could need */
+  keep = conv->pad_left + n > most_right (conv) + 1 ? conv->pad_left + n - most_right (conv) - 1 : 0;
+  if (keep > place->n_out * s)
+    keep = place->n_out * s;
+  if (keep > place->base)
+    move->drop = keep - place->base;
+}
+
+/* Untrimmed samples done … done + n_columns s - 1 are made; those of the signal are first … last - 1. */
+static void
+next_transposed (const cw_conv *conv, cw_conv_place *place, bool end, cw_conv_move *move)
+{
+  const size_t s = conv->stride, old = conv->n_shifts - 1, done = place->n_out, total = (place->n_in - 1) * s + conv->kernel;
+  const size_t first = done < conv->pad_left ? conv->pad_left : done;
+  size_t       last;
+
+  move->n_right = end ? old : 0;
+  place->length += move->n_right;
+  move->n_columns = place->length - old;
+  if (move->n_columns == 0)
+    return;
+  last = end ? total : done + move->n_columns * s;
+  move->first = old;
+  move->n_made = last - done;
+  if (end)
+    last = total - conv->pad_right;
+  move->n_cut = first - done;
+  move->n_out = last > first ? last - first : 0;
+  move->drop = place->length - old;
+  place->n_out = done + move->n_columns * s;
+}
+
+cw_conv_move
+cw_conv_next (const cw_conv *conv, cw_conv_place *place, size_t n, bool end)
+{
+  cw_conv_move move = { .at = place->length, .n = n, .origin = (long) conv->pad_left - (long) place->base };
+
+  place->length += n;
+  place->n_in += n;
+  if (conv->transposed)
+    next_transposed (conv, place, end, &move);
+  else
+    next_conv (conv, place, end, &move);
+  place->base += move.drop;
+  place->length -= move.drop;
+  return move;
+}
+
+/* ---- the stream ------------------------------------------------------------------------------------------------ */
+
+void
 cw_conv_stream_init (cw_conv_stream *stream, const cw_conv *conv, size_t max_push, cw_arena *arena)
 {
   *stream = (cw_conv_stream){ .conv = conv, .max_push = max_push };
-  stream->capacity = capacity_for (conv, max_push);
+  stream->capacity = cw_conv_capacity (conv, max_push);
   stream->max_out = cw_conv_max_out (conv, max_push);
   if (!conv->transposed && conv->stride > 1) {
     stream->dealt_ld = stream->max_out;
     stream->dealt = cw_arena_new (arena, float, conv->c_in * conv->stride * stream->dealt_ld);
   }
-  stream->buffer = cw_arena_new (arena, float, is_pointwise (conv) ? 0 : conv->c_in * stream->capacity);
+  stream->buffer = cw_arena_new (arena, float, cw_conv_is_pointwise (conv) ? 0 : conv->c_in * stream->capacity);
   stream->rows = cw_arena_new (arena, const float *, conv->taps.r);
   stream->out = cw_arena_new (arena, float, conv->c_out * stream->max_out);
   if (stream->buffer && stream->out)
@@ -190,32 +272,27 @@ cw_conv_stream_reset (cw_conv_stream *stream)
 {
   const cw_conv *conv = stream->conv;
 
-  stream->base = stream->n_in = stream->n_out = 0;
   stream->y = stream->out;
-  stream->started = false;
-  if (is_pointwise (conv))
+  if (cw_conv_is_pointwise (conv))
     return;
-  /* room for the left padding; before the first input of a transposed convolution there are zeros */
-  stream->length = conv->transposed ? conv->n_shifts - 1 : conv->pad_left;
+  cw_conv_begin (conv, &stream->place);
   for (size_t i = 0; i < conv->c_in; i++)
-    memset (stream->buffer + i * stream->capacity, 0, stream->length * sizeof (float));
+    memset (stream->buffer + i * stream->capacity, 0, stream->place.length * sizeof (float));
 }
 
 static void
-append (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n)
+append (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, const cw_conv_move *move)
 {
   const cw_conv *conv = stream->conv;
-  float         *to = stream->buffer + stream->length;
+  float         *to = stream->buffer + move->at;
 
   if (conv->elu)
-    be->elu (be, to, stream->capacity, x, ld_x, conv->c_in, n);
+    be->elu (be, to, stream->capacity, x, ld_x, conv->c_in, move->n);
   else
-    be->copy (be, to, stream->capacity, x, ld_x, conv->c_in, n);
-  stream->length += n;
-  stream->n_in += n;
+    be->copy (be, to, stream->capacity, x, ld_x, conv->c_in, move->n);
 }
 
-/* Drops the first @n columns of the buffer. */
+/* Drops the first columns of the buffer. */
 static void
 drop (cw_conv_stream *stream, size_t n)
 {
@@ -223,72 +300,38 @@ drop (cw_conv_stream *stream, size_t n)
     return;
   for (size_t i = 0; i < stream->conv->c_in; i++) {
     float *row = stream->buffer + i * stream->capacity;
-    memmove (row, row + n, (stream->length - n) * sizeof *row);
+    memmove (row, row + n, stream->place.length * sizeof *row);
   }
-  stream->base += n;
-  stream->length -= n;
 }
 
-/* Input sample @i, which may lie before or behind the signal of @n samples. As the reference: a signal no longer than the
- * padding is first lengthened by zeros to @extended samples, then reflected; replication repeats the signal's own ends. */
-static float
-padded_sample (const cw_conv_stream *stream, const float *row, long i, size_t n, size_t extended)
+/* Samples @first … @first + @n - 1, which lie before or behind the signal. */
+static void
+pad (cw_conv_stream *stream, const cw_conv_move *move, long first, size_t n)
+{
+  for (size_t c = 0; c < stream->conv->c_in && n > 0; c++) {
+    float *row = stream->buffer + c * stream->capacity + move->origin;
+
+    for (long i = first; i < first + (long) n; i++) {
+      const long from = (long) cw_pad_source (stream->conv->pad_mode, i, (int64_t) move->n_signal, (int64_t) move->extended);
+      row[i] = from < 0 ? 0.0f : row[from];
+    }
+  }
+}
+
+/* Points the taps at the buffer. */
+static void
+aim (cw_conv_stream *stream, const cw_conv_move *move, size_t length)
 {
   const cw_conv *conv = stream->conv;
-  const long     last = (long) (conv->pad_mode == CW_PAD_REFLECT ? extended : n) - 1;
-  const long     first = (long) stream->base - (long) conv->pad_left;
-
-  if (conv->pad_mode == CW_PAD_REFLECT) {
-    if (i < 0)
-      i = -i;
-    else if (i > last)
-      i = 2 * last - i;
-  } else if (conv->pad_mode == CW_PAD_REPLICATE) {
-    i = i < 0 ? 0 : i > last ? last : i;
-  }
-  return i < 0 || i >= (long) n ? 0.0f : row[i - first];
-}
-
-static void
-pad_left (cw_conv_stream *stream, size_t n, size_t extended)
-{
-  const cw_conv *conv = stream->conv;
-
-  for (size_t c = 0; c < conv->c_in; c++) {
-    float *row = stream->buffer + c * stream->capacity;
-    for (size_t i = 0; i < conv->pad_left; i++)
-      row[i] = padded_sample (stream, row, (long) i - (long) conv->pad_left, n, extended);
-  }
-  stream->started = true;
-}
-
-static void
-pad_right (cw_conv_stream *stream, size_t right, size_t extended)
-{
-  const size_t n = stream->n_in;
-
-  for (size_t c = 0; c < stream->conv->c_in; c++) {
-    float *row = stream->buffer + c * stream->capacity;
-    for (size_t i = 0; i < right; i++)
-      row[stream->length + i] = padded_sample (stream, row, (long) (n + i), n, extended);
-  }
-  stream->length += right;
-}
-
-/* Points the taps at the buffer, for outputs from n_out on. */
-static void
-aim (cw_conv_stream *stream, size_t n_new)
-{
-  const cw_conv *conv = stream->conv;
-  const size_t   s = conv->stride, at = stream->n_out * s - stream->base;
+  const size_t   s = conv->stride, at = move->first;
 
   if (s > 1) {
-    const size_t n_dealt = n_new + (span_of (conv) - 1) / s;
+    const size_t n_dealt = move->n_columns + (span_of (conv) - 1) / s;
     for (size_t c = 0; c < conv->c_in; c++)
       for (size_t phase = 0; phase < s; phase++) {
         const float *from = stream->buffer + c * stream->capacity + at + phase;
         float       *to = stream->dealt + (c * s + phase) * stream->dealt_ld;
-        for (size_t i = 0; i < n_dealt && at + phase + i * s < stream->length; i++)
+        for (size_t i = 0; i < n_dealt && at + phase + i * s < length; i++)
           to[i] = from[i * s];
       }
   }
@@ -321,75 +364,41 @@ group_norm (const cw_norm *norm, float *y, size_t ld_y, size_t c, size_t n)
 }
 
 static size_t
-push_conv (cw_conv_stream *stream, cw_backend *be, bool end, const cw_taps_finish *finish)
+push_conv (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end, const cw_taps_finish *finish)
 {
-  const cw_conv *conv = stream->conv;
-  const size_t   s = conv->stride, span = span_of (conv), n = stream->n_in;
-  size_t         n_new = 0, padded, keep;
+  const cw_conv_move move = cw_conv_next (stream->conv, &stream->place, n, end);
 
-  if (end) {
-    const size_t right = conv->pad_right + (n + s - 1) / s * s - n;
-    const size_t longest = conv->pad_left > right ? conv->pad_left : right;
-    const size_t extended = n <= longest ? longest + 1 : n;
-    if (!stream->started)
-      pad_left (stream, n, extended);
-    pad_right (stream, right, extended);
-  } else if (!stream->started && n > conv->pad_left) {
-    pad_left (stream, n, n);
+  append (stream, be, x, ld_x, &move);
+  pad (stream, &move, -(long) move.n_left, move.n_left);
+  pad (stream, &move, (long) move.n_signal, move.n_right);
+  if (move.n_columns > 0) {
+    aim (stream, &move, stream->place.length + move.drop);
+    be->taps (be, stream->out, stream->max_out, &stream->conv->taps, stream->rows, move.n_columns, finish);
   }
-  if (!stream->started)
-    return 0;
-
-  padded = stream->base + stream->length;
-  if (padded >= stream->n_out * s + span)
-    n_new = (padded - stream->n_out * s - span) / s + 1;
-  if (n_new > 0) {
-    aim (stream, n_new);
-    be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, n_new, finish);
-    stream->n_out += n_new;
-  }
-
-  /* the next window's start, or what the reflection at the end could need */
-  keep = conv->pad_left + n > most_right (conv) + 1 ? conv->pad_left + n - most_right (conv) - 1 : 0;
-  if (keep > stream->n_out * s)
-    keep = stream->n_out * s;
-  if (keep > stream->base)
-    drop (stream, keep - stream->base);
-  return n_new;
+  drop (stream, move.drop);
+  return move.n_out;
 }
 
 static size_t
-push_transposed (cw_conv_stream *stream, cw_backend *be, bool end)
+push_transposed (cw_conv_stream *stream, cw_backend *be, const float *x, size_t ld_x, size_t n, bool end)
 {
-  const cw_conv *conv = stream->conv;
-  const size_t   s = conv->stride, old = conv->n_shifts - 1, done = stream->n_out;
-  const size_t   n_columns = stream->length - old + (end ? old : 0); /* outputs' columns, of s samples each */
-  const size_t   total = (stream->n_in - 1) * s + conv->kernel;
-  size_t         first, last;
+  const cw_conv     *conv = stream->conv;
+  const cw_conv_move move = cw_conv_next (conv, &stream->place, n, end);
 
-  if (end) {
-    for (size_t c = 0; c < conv->c_in; c++)
-      memset (stream->buffer + c * stream->capacity + stream->length, 0, old * sizeof (float));
-    stream->length += old;
-  }
-  if (n_columns == 0)
+  append (stream, be, x, ld_x, &move);
+  for (size_t c = 0; c < conv->c_in; c++)
+    memset (stream->buffer + c * stream->capacity + move.at + n, 0, move.n_right * sizeof (float));
+  if (move.n_columns == 0)
     return 0;
   for (size_t c = 0; c < conv->c_in; c++)
     for (size_t j = 0; j < conv->n_shifts; j++)
-      stream->rows[c * conv->n_shifts + j] = stream->buffer + c * stream->capacity + old - j;
-  be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, n_columns, &(cw_taps_finish){ .phases = s });
-
-  /* untrimmed samples done … done + n_columns s - 1 are there; those of the signal are first … last - 1 */
-  first = done < conv->pad_left ? conv->pad_left : done;
-  last = end ? total : done + n_columns * s;
+      stream->rows[c * conv->n_shifts + j] = stream->buffer + c * stream->capacity + move.first - j;
+  be->taps (be, stream->out, stream->max_out, &conv->taps, stream->rows, move.n_columns, &(cw_taps_finish){ .phases = conv->stride });
   if (conv->normed)
-    group_norm (&conv->norm, stream->out, stream->max_out, conv->c_out, last - done);
-  if (end)
-    last = total - conv->pad_right;
-  stream->n_out = done + n_columns * s;
-  stream->y = stream->out + (first - done);
-  drop (stream, stream->length - old);
-  return last > first ? last - first : 0;
+    group_norm (&conv->norm, stream->out, stream->max_out, conv->c_out, move.n_made);
+  stream->y = stream->out + move.n_cut;
+  drop (stream, move.drop);
+  return move.n_out;
 }
 
 static size_t
@@ -417,14 +426,12 @@ cw_conv_stream_push (cw_conv_stream *stream, cw_backend *be, const float *x, siz
   const cw_taps_finish finish = { conv->elu_after, addend, ld_addend, 1 }, none = { .phases = 1 };
   size_t               n_new;
 
-  if (is_pointwise (conv)) {
+  if (conv->transposed)
+    return push_transposed (stream, be, x, ld_x, n, end);
+  if (cw_conv_is_pointwise (conv))
     n_new = push_pointwise (stream, be, x, ld_x, n, conv->normed ? &none : &finish);
-  } else {
-    append (stream, be, x, ld_x, n);
-    if (conv->transposed)
-      return push_transposed (stream, be, end);
-    n_new = push_conv (stream, be, end, conv->normed ? &none : &finish);
-  }
+  else
+    n_new = push_conv (stream, be, x, ld_x, n, end, conv->normed ? &none : &finish);
   if (conv->normed && n_new > 0) {
     group_norm (&conv->norm, stream->out, stream->max_out, conv->c_out, n_new);
     if (addend)

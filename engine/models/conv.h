@@ -36,12 +36,39 @@ void cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *conf
 /* Its weight alone, [first, …]: NAME.conv.weight, or with weight norm over all axes but the first, folded in. */
 void cw_conv_fetch_weight (cw_fetch *fetch, float **w, const uint64_t *dims, unsigned n_dims, const char *name);
 
+/* Where a stream stands in its signal, whatever computes it. Its buffer holds the padded samples base … base + length - 1. */
+typedef struct {
+  size_t base, length, n_in, n_out;
+  bool   started; /* the left padding is there */
+} cw_conv_place;
+
+/* What one push does to the buffer, in this order. Sample i of the signal stands in column origin + i. */
+typedef struct {
+  size_t at, n;                     /* the new samples go to the columns from @at on */
+  long   origin;
+  size_t n_left, n_right;           /* padded columns, up to the column of sample 0, and from that behind the last sample on; see cw_pad_source. Of a
+                                       transposed convolution: zeros on the right */
+  size_t n_signal, extended;
+  size_t first;                     /* the column that the first output's first tap reads */
+  size_t n_columns;                 /* columns of the product; of a transposed convolution each makes @stride samples */
+  size_t n_made, n_cut, n_out;      /* samples that they hold, that are cut on the left, and that then come out */
+  size_t drop;                      /* columns that leave the buffer on the left */
+} cw_conv_move;
+
+/* The beginning of a signal. The buffer then has place->length columns of zeros. */
+void         cw_conv_begin (const cw_conv *conv, cw_conv_place *place);
+/* The next @n samples; @end: no more follow. */
+cw_conv_move cw_conv_next (const cw_conv *conv, cw_conv_place *place, size_t n, bool end);
+/* Columns that the buffer needs for pushes of up to @max_push. */
+size_t       cw_conv_capacity (const cw_conv *conv, size_t max_push);
+/* Does each output column depend on one input column alone, so that nothing is kept? */
+bool         cw_conv_is_pointwise (const cw_conv *conv);
+
 typedef struct {
   const cw_conv *conv;
   size_t         max_push, capacity, max_out;
-  float         *buffer;      /* [c_in, capacity]: padded samples base … base + length - 1 */
-  size_t         base, length, n_in, n_out;
-  bool           started;     /* the left padding is there */
+  float         *buffer;      /* [c_in, capacity] */
+  cw_conv_place  place;
   float         *dealt;       /* stride > 1, not transposed: [c_in, stride, dealt_ld] */
   size_t         dealt_ld;
   const float  **rows;        /* [taps.r] */

@@ -12,8 +12,7 @@
 
 #include "backend/backend.h"
 #include "checkpoint/prepared.h"
-
-typedef enum { CW_PAD_REFLECT, CW_PAD_CONSTANT, CW_PAD_REPLICATE } cw_pad_mode;
+#include "ops/pad/pad.h"
 
 typedef struct {
   size_t      n_channels, n_filters, latent;         /* of the sound, of the widest resolution, of the code vectors */
