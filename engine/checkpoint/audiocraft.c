@@ -12,13 +12,14 @@
 #include "base/utf8.h"
 #include "checkpoint/omegaconf.h"
 
-/* audiocraft models/lm.py and modules/transformer.py -> transformers MusicgenForConditionalGeneration. q, k and v are stacked in one matrix;
+/* audiocraft models/lm.py and modules/transformer.py -> transformers MusicgenForConditionalGeneration and its Melody. q, k and v are stacked in one matrix;
  * in cross attention q's third is applied to the decoder, the others to the text. */
 static const cw_name_rule lm_rules[] = {
 #define LAYER "transformer.layers.#."
 #define OURS  "decoder.model.decoder.layers.#."
   { "emb.#.weight", "decoder.model.decoder.embed_tokens.#.weight", 0, 0 },
   { "condition_provider.conditioners.description.output_proj.*", "enc_to_dec_proj.*", 0, 0 },
+  { "condition_provider.conditioners.self_wav.output_proj.*", "audio_enc_to_dec_proj.*", 0, 0 },
   { LAYER "norm1.*", OURS "self_attn_layer_norm.*", 0, 0 },
   { LAYER "self_attn.in_proj_weight", OURS "self_attn.q_proj.weight", 0, 3 },
   { LAYER "self_attn.in_proj_weight", OURS "self_attn.k_proj.weight", 1, 3 },

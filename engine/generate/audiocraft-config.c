@@ -54,13 +54,14 @@ static bool
 read_transformer (cw_audiocraft *file, cw_audiocraft_lm *lm, bool magnet, cw_error *error)
 {
   cw_json_scope scope;
-  long          width = 128, heads = 8, n_layers = 0, k = 8, v = 1024, scale = 4, repeat = 1;
+  long          width = 128, heads = 8, n_layers = 0, k = 8, v = 1024, repeat = 1;
+  double        scale = 4.0;
   const char   *activation = "gelu";
 
   if (!cw_audiocraft_scope (file, "transformer_lm", "transformer_lm.", &scope, error) ||
       !cw_json_int_or (&scope, "dim", 1, 1 << 16, &width, error) || !cw_json_int_or (&scope, "num_heads", 1, 1 << 10, &heads, error) ||
       !cw_json_int (&scope, "num_layers", 1, 512, &n_layers, error) || !cw_json_int_or (&scope, "n_q", 1, 64, &k, error) ||
-      !cw_json_int_or (&scope, "card", 1, 1 << 20, &v, error) || !cw_json_int_or (&scope, "hidden_scale", 1, 64, &scale, error) ||
+      !cw_json_int_or (&scope, "card", 1, 1 << 20, &v, error) || !cw_json_number_or (&scope, "hidden_scale", 0.01, 64.0, &scale, error) ||
       !cw_json_int_or (&scope, "kv_repeat", 1, 1, &repeat, error) || !cw_json_string_or (&scope, "activation", &activation, error) ||
       !must_be (&scope, "norm_first", false, true, error) || !must_be (&scope, "bias_ff", true, false, error) ||
       !must_be (&scope, "bias_attn", true, false, error) || !must_be (&scope, "bias_proj", true, false, error) ||
@@ -83,7 +84,7 @@ read_transformer (cw_audiocraft *file, cw_audiocraft_lm *lm, bool magnet, cw_err
     .n_codebooks = (size_t) k,
     .width = (size_t) width,
     .heads = (size_t) heads,
-    .ffn = (size_t) (width * scale),
+    .ffn = (size_t) fmax (scale * (double) width, 1.0),
     .n_layers = (size_t) n_layers,
     .n_channels = 1,
     .activation = strcmp (activation, "relu") == 0 ? CW_ACTIVATION_RELU : CW_ACTIVATION_GELU,
@@ -158,35 +159,14 @@ read_channels (cw_audiocraft *file, cw_audiocraft_lm *lm, cw_error *error)
   return true;
 }
 
-/* Text through T5 to cross attention, and nothing else. */
+/* Text through T5. */
 static bool
-read_conditions (cw_audiocraft *file, cw_audiocraft_lm *lm, cw_error *error)
+read_text (const cw_json_scope *conditioners, cw_audiocraft_lm *lm, cw_error *error)
 {
-  const json_t *conditioners = cw_audiocraft_config (file, "conditioners", error);
-  const json_t *cross;
-  cw_json_scope fuser, all = { conditioners, cw_audiocraft_path (file), "conditioners." }, description, t5;
-  const char   *model = NULL, *key;
-  json_t       *value;
+  cw_json_scope description, t5;
+  const char   *model = NULL;
 
-  if (!conditioners || !cw_audiocraft_scope (file, "fuser", "fuser.", &fuser, error) ||
-      !must_be (&fuser, "cross_attention_pos_emb", false, false, error))
-    return false;
-  cross = json_object_get (fuser.object, "cross");
-  json_object_foreach ((json_t *) conditioners, key, value)
-    if (strcmp (key, "description") != 0 && strcmp (key, "args") != 0) {
-      const char *kind = json_string_value (json_object_get (value, "model"));
-
-      cw_fail (error, CW_ERROR_UNSUPPORTED,
-               "“%s” is conditioned on “%s” (%s), which is not read from AudioCraft's files; of MusicGen Melody take the folder in transformers' format.",
-               all.path, key, kind ? kind : "of an unknown kind");
-      return false;
-    }
-  if (json_array_size (cross) != 1 || !json_is_string (json_array_get (cross, 0)) ||
-      strcmp (json_string_value (json_array_get (cross, 0)), "description") != 0) {
-    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: fuser.cross is not [description]; models whose cross attention reads the text are known.", all.path);
-    return false;
-  }
-  if (!cw_json_object (&all, "description", "conditioners.description.", &description, error) ||
+  if (!cw_json_object (conditioners, "description", "conditioners.description.", &description, error) ||
       !cw_json_string_or (&description, "model", &model, error) ||
       !must_say (&description, "model", "", "t5", error) ||
       !cw_json_object (&description, "t5", "conditioners.description.t5.", &t5, error) ||
@@ -195,7 +175,75 @@ read_conditions (cw_audiocraft *file, cw_audiocraft_lm *lm, cw_error *error)
     return false;
   if (lm->text_encoder && *lm->text_encoder && !strchr (lm->text_encoder, '\\') && !strstr (lm->text_encoder, ".."))
     return true;
-  cw_fail (error, CW_ERROR_FORMAT, "“%s”: conditioners.description.t5.name does not name a text encoder.", all.path);
+  cw_fail (error, CW_ERROR_FORMAT, "“%s”: conditioners.description.t5.name does not name a text encoder.", conditioners->path);
+  return false;
+}
+
+/* Text, and in MusicGen Melody the chroma of a sound: nothing else. */
+static bool
+read_conditioners (cw_audiocraft *file, cw_audiocraft_lm *lm, cw_error *error)
+{
+  cw_json_scope all, self_wav, stem;
+  const char   *key;
+  json_t       *value;
+
+  if (!cw_audiocraft_scope (file, "conditioners", "conditioners.", &all, error))
+    return false;
+  json_object_foreach ((json_t *) all.object, key, value) {
+    const char *kind = json_string_value (json_object_get (value, "model"));
+
+    if (strcmp (key, "description") == 0 || strcmp (key, "args") == 0)
+      continue;
+    if (kind && strcmp (key, "self_wav") == 0 && strcmp (kind, "chroma_stem") == 0) {
+      lm->lm.prefixed = true;
+      continue;
+    }
+    if (kind && strcmp (kind, "style") == 0)
+      cw_fail (error, CW_ERROR_UNSUPPORTED,
+               "“%s” is a MusicGen Style: it hears a sound through another model (MERT) and a quantiser behind it, which are not there yet.", all.path);
+    else
+      cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s” is conditioned on “%s” (%s); this version knows “description” (t5) and “self_wav” (chroma_stem).",
+               all.path, key, kind ? kind : "of an unknown kind");
+    return false;
+  }
+  return read_text (&all, lm, error) &&
+         (!lm->lm.prefixed || (cw_json_object (&all, "self_wav", "conditioners.self_wav.", &self_wav, error) &&
+                               cw_json_object (&self_wav, "chroma_stem", "conditioners.self_wav.chroma_stem.", &stem, error) &&
+                               cw_melody_config_read_stem (&lm->melody, &stem, lm->segment_s, lm->lm.width, error)));
+}
+
+/* Is the list @key of the fuser that of all @n @names, in any order? */
+static bool
+fuses (const cw_json_scope *fuser, const char *key, const char *const *names, size_t n)
+{
+  const json_t *list = json_object_get (fuser->object, key);
+  bool          all = json_array_size (list) == n;
+
+  for (size_t i = 0; i < n && all; i++) {
+    bool found = false;
+    for (size_t j = 0; j < n; j++)
+      found = found || (json_is_string (json_array_get (list, j)) && strcmp (json_string_value (json_array_get (list, j)), names[i]) == 0);
+    all = found;
+  }
+  return all;
+}
+
+/* Where the conditions go: to cross attention, or all of them in front of the codes; there AudioCraft puts the sound first, whatever the
+ * order of the list (its provider gives texts before sounds, and each is put before the last). */
+static bool
+read_fuser (cw_audiocraft *file, const cw_audiocraft_lm *lm, cw_error *error)
+{
+  static const char *const names[] = { "description", "self_wav" };
+  const bool               prefixed = lm->lm.prefixed;
+  cw_json_scope            fuser;
+
+  if (!cw_audiocraft_scope (file, "fuser", "fuser.", &fuser, error) || !must_be (&fuser, "cross_attention_pos_emb", false, false, error))
+    return false;
+  if (fuses (&fuser, "cross", names, prefixed ? 0 : 1) && fuses (&fuser, "prepend", names, prefixed ? 2 : 0) &&
+      fuses (&fuser, "sum", names, 0) && fuses (&fuser, "input_interpolate", names, 0))
+    return true;
+  cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: the fuser is not of a model that this version knows: %s was expected, and nothing else.", fuser.path,
+           prefixed ? "prepend: [self_wav, description]" : "cross: [description]");
   return false;
 }
 
@@ -242,13 +290,19 @@ cw_audiocraft_read_lm (cw_audiocraft *file, cw_audiocraft_lm *lm, cw_error *erro
   }
   lm->family = magnet ? "magnet" : solver && strcmp (solver, "audiogen") == 0 ? "audiogen" : "musicgen";
   if (!read_transformer (file, lm, magnet, error) || !read_channels (file, lm, error) || !read_pattern (file, lm, magnet, error) ||
-      !read_conditions (file, lm, error) || !cw_audiocraft_scope (file, "dataset", "dataset.", &dataset, error) ||
+      !cw_audiocraft_scope (file, "dataset", "dataset.", &dataset, error) ||
       !cw_audiocraft_scope (file, "classifier_free_guidance", "classifier_free_guidance.", &guidance, error) ||
       !cw_json_number_or (&guidance, "inference_coef", 0.0, 1e3, &lm->guidance, error) ||
       !cw_json_number_or (&dataset, "segment_duration", 0.01, 3600.0, &lm->segment_s, error))
     return false;
   if (lm->segment_s == 0.0) {
     cw_fail (error, CW_ERROR_FORMAT, "“%s”: dataset.segment_duration, the length that the model was trained on, is missing.", dataset.path);
+    return false;
+  }
+  if (!read_conditioners (file, lm, error) || !read_fuser (file, lm, error))
+    return false;
+  if (magnet && lm->lm.prefixed) {
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s” is a MAGNeT that follows a melody, which this version does not know.", dataset.path);
     return false;
   }
   if (!magnet)

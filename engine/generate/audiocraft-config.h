@@ -8,12 +8,14 @@
 #include "checkpoint/audiocraft.h"
 #include "models/encodec.h"
 #include "models/magnet.h"
+#include "models/melody.h"
 #include "models/musicgen.h"
 
 typedef struct {
   const char        *family;   /* "musicgen", "audiogen", "magnet" */
   cw_musicgen_config lm;       /* n_positions is not set: the codec's frame rate says it */
   cw_magnet_config   magnet;   /* of a "magnet" */
+  cw_melody_config   melody;   /* of a lm.prefixed: MusicGen Melody */
   const char        *text_encoder; /* its name: "t5-base"; owned by the file */
   double             segment_s;    /* what one window of the model holds */
   double             guidance;     /* what the model was tuned with */

@@ -145,6 +145,8 @@ open_text (cw_model *model, files *f, const char *given, cw_error *error)
   }
   wanted.value = (long) columns;
   f->text_folder = given ? strdup (given) : cw_companion_find (&wanted, error);
+  if (given && !f->text_folder)
+    cw_fail_memory (error, given, strlen (given));
   ok = f->text_folder && (json = read_config (f->text_folder, &path, error)) &&
        cw_t5_config_read (&f->text_config, &(cw_json_scope){ json, path, "" }, error);
   if (ok && f->text_config.width != columns) {
@@ -173,6 +175,11 @@ set_window (cw_model *model, files *f, cw_error *error)
              f->lm_config.rate_hz, f->codec_config.rate_hz);
     return false;
   }
+  if (lm->prefixed && f->lm_config.melody.chroma.rate_hz != f->codec_config.rate_hz) {
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: conditioners.self_wav.chroma_stem.sample_rate is %zu, but the codec's is %zu; equal ones were expected.",
+             cw_audiocraft_path (f->lm), f->lm_config.melody.chroma.rate_hz, f->codec_config.rate_hz);
+    return false;
+  }
   model->window_frames = frames < 1.0 ? 1 : (size_t) frames;
   lm->n_positions = model->window_frames + lm->n_codebooks / lm->n_channels - 1;
   if (f->lm_config.magnet.span_len && (lm->n_codebooks > CW_DECODING_STAGES_MAX || f->lm_config.magnet.span_len > model->window_frames)) {
@@ -189,17 +196,21 @@ load_parts (cw_model *model, files *f, const cw_model_options *options, cw_error
   size_t      n;
   const char *text = cw_audiocraft_config_text (f->lm ? f->lm : f->codec, &n);
   cw_backend *be = model->engine->be;
-  cw_source   narrow, wide, codec;
+  cw_source   narrow, wide, codec, plain;
   char       *tokenizer = f->lm ? cw_join_path (f->text_folder, "tokenizer.json") : NULL;
   bool        ok = cw_model_prepare (model, text, n, options, error);
 
   narrow = cw_model_source (model, CW_STORE_INT4);
   wide = cw_model_source (model, CW_STORE_INT8);
   codec = cw_model_source (model, CW_STORE_INT8);
+  plain = cw_model_source (model, CW_STORE_AS_IS);
+  if (ok && f->lm && !tokenizer)
+    ok = cw_fail_memory (error, f->text_folder, strlen (f->text_folder)) == CW_OK;
   if (f->lm)
-    ok = ok && tokenizer && (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
+    ok = ok && (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
          (model->t5 = cw_t5_load (be, &f->text_config, &wide, "text_encoder.", error)) &&
-         (model->musicgen = cw_musicgen_load (be, &f->lm_config.lm, &narrow, error));
+         (model->musicgen = cw_musicgen_load (be, &f->lm_config.lm, &narrow, error)) &&
+         (!f->lm_config.lm.prefixed || (model->melody = cw_melody_load (be, &f->lm_config.melody, &plain, error)));
   ok = ok && (model->codec = cw_encodec_load (be, &f->codec_config, &codec, "audio_encoder.", error));
   ok = ok && (f->lm ? cw_model_parts_fit (model, cw_audiocraft_path (f->lm), error)
                     : cw_encodec_load_encoder (model->codec, error) == CW_OK);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * melody.h: what stands in front of the codes in MusicGen Melody: [ chroma ; text ], each position a vector of the decoder's width.
- *     Copet et al. 2023, arXiv:2306.05284, section 3.3; transformers MusicgenMelodyForConditionalGeneration.
+ *     Copet et al. 2023, arXiv:2306.05284, section 3.3; transformers MusicgenMelodyForConditionalGeneration; audiocraft
+ *     modules/conditioners.py, ChromaStemConditioner and ConditionFuser ("prepend").
  *
  * Chroma: one projected note a frame, repeated until the prefix's length is full, cut there. Without a melody, and in the null branch, every
  * frame has note 0, which silence has, too. Text: T5's vectors, projected where the widths differ; zeros in the null branch.
@@ -18,6 +19,7 @@ typedef struct {
   cw_chroma_config chroma;
   size_t           length; /* chroma vectors of a prefix */
   size_t           width;  /* the decoder's */
+  bool             projects; /* a layer brings the notes to it; else there are as many as it is wide */
 } cw_melody_config;
 
 typedef struct cw_melody cw_melody;
@@ -25,8 +27,11 @@ typedef struct cw_melody cw_melody;
 /* From config.json, and preprocessor_config.json of the same folder; @preprocessor NULL: the published one. */
 bool cw_melody_config_read (cw_melody_config *config, const cw_json_scope *scope, const cw_json_scope *preprocessor, size_t width,
                             cw_error *error);
+/* From the part chroma_stem of an AudioCraft configuration, for windows of @segment_s. The switches of its training (match_len_on_eval) are
+ * not looked at: get_pretrained sets them, so that the chroma is always repeated to the length of a window and nothing is masked. */
+bool cw_melody_config_read_stem (cw_melody_config *config, const cw_json_scope *stem, double segment_s, size_t width, cw_error *error);
 
-/* audio_enc_to_dec_proj, which is there unless the decoder is as wide as there are notes. */
+/* Reads audio_enc_to_dec_proj, where there is one. */
 cw_melody  *cw_melody_load (cw_backend *be, const cw_melody_config *config, const cw_source *source, cw_error *error);
 void        cw_melody_free (cw_melody *melody);
 
