@@ -12,6 +12,8 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "engine.h"
+#include "error.h"
 #include "file-hash.h"
 #include "model-pins.h"
 
@@ -139,6 +141,7 @@ is_part_of_model (const char *name)
   return strcmp (name, "LICENSE") == 0;
 }
 
+/* @name: from the folders on, pinned as that. */
 static gboolean
 copy_file (const char *from_folder, const char *to_folder, const char *name, CwPins *pins, GCancellable *cancellable, GError **error)
 {
@@ -147,8 +150,6 @@ copy_file (const char *from_folder, const char *to_folder, const char *name, CwP
   GStatBuf info;
   int      file;
 
-  if (!g_file_test (from, G_FILE_TEST_IS_REGULAR) || !is_part_of_model (name))
-    return TRUE;
   if (!g_file_copy (source, target, G_FILE_COPY_OVERWRITE | G_FILE_COPY_TARGET_DEFAULT_PERMS, cancellable, NULL, NULL, error) ||
       !(hash = cw_file_hash (to, NULL, NULL, cancellable, error)))
     return FALSE;
@@ -163,24 +164,58 @@ copy_file (const char *from_folder, const char *to_folder, const char *name, CwP
   return TRUE;
 }
 
+/* The files of @source, or of its folder @inner: a text encoder or a discriminator, which lie there as models of their own. */
+static gboolean
+copy_files (const char *source, const char *inner, const char *part, CwPins *pins, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *from = g_build_filename (source, inner, NULL), *to = g_build_filename (part, inner, NULL);
+  g_autoptr (GDir) dir = g_dir_open (from, 0, error);
+  const char      *entry;
+
+  if (!dir)
+    return FALSE;
+  if (g_mkdir (to, 0777) != 0)
+    return fail (error, _ ("“%s” cannot be made: %s."), to);
+  while ((entry = g_dir_read_name (dir))) {
+    g_autofree char *path = g_build_filename (from, entry, NULL), *name = inner ? g_build_filename (inner, entry, NULL) : g_strdup (entry);
+    g_autofree char *config = g_build_filename (path, "config.json", NULL);
+
+    if (g_file_test (path, G_FILE_TEST_IS_REGULAR) && is_part_of_model (entry) && !copy_file (source, part, name, pins, cancellable, error))
+      return FALSE;
+    if (!inner && g_file_test (config, G_FILE_TEST_IS_REGULAR) && !copy_files (source, entry, part, pins, cancellable, error))
+      return FALSE;
+  }
+  sync_folder (to);
+  return TRUE;
+}
+
 static gboolean
 copy_folder (const char *source, const char *part, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GDir)         dir = g_dir_open (source, 0, error);
   g_autoptr (CwPins)       pins = cw_pins_new ();
-  g_autoptr (CwModelPlace) place = NULL;
-  const char              *name;
+  g_autoptr (CwModelPlace) place = cw_models_find (source, NULL);
 
-  if (!dir || !remove_tree (part, error))
+  if (!remove_tree (part, error))
     return FALSE;
-  if (g_mkdir (part, 0777) != 0)
-    return fail (error, _ ("“%s” cannot be made: %s."), part);
-  if ((place = cw_models_find (source, NULL)))
+  if (place)
     pins->licence = g_strdup (place->licence);
-  while ((name = g_dir_read_name (dir)))
-    if (!copy_file (source, part, name, pins, cancellable, error))
-      return FALSE;
-  return cw_pins_write (pins, part, error);
+  return copy_files (source, NULL, part, pins, cancellable, error) && cw_pins_write (pins, part, error);
+}
+
+/* Would the engine load the model in @folder, which is called @name? */
+static gboolean
+check_folder (const char *folder, const char *name, GError **error)
+{
+  g_autofree char       *models = cw_models_get_folder ();
+  const cw_model_options options = { .models_folder = models, .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER"), .name = name };
+  cw_error               problem = { 0 };
+  cw_engine             *engine = cw_engine_new (&(cw_engine_options){ .n_threads = 1, .backend = "cpu" }, &problem);
+  const gboolean         sound = engine && cw_model_check (engine, folder, &options, &problem) == CW_OK;
+
+  cw_engine_free (engine);
+  if (!sound)
+    cw_take_error (error, &problem);
+  return sound;
 }
 
 char *
@@ -206,10 +241,14 @@ cw_model_folder_import (const char *source, const char *name, gboolean link, GCa
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS, _ ("There is a model “%s” already; choose another name with --as."), own);
     return NULL;
   }
+  if (!check_folder (absolute, own, error)) {
+    g_prefix_error (error, _ ("“%s” was not imported, because it would not load: "), shown);
+    return NULL;
+  }
   if (link)
     made = symlink (absolute, folder) == 0 || fail (error, _ ("A link to “%s” cannot be made: %s."), absolute);
-  else
-    made = copy_folder (absolute, part, cancellable, error) && cw_model_folder_publish (part, folder, error);
+  else /* once more where it lies: what it needs of the folders around it is not there */
+    made = copy_folder (absolute, part, cancellable, error) && check_folder (part, own, error) && cw_model_folder_publish (part, folder, error);
   if (!made && !link)
     remove_tree (part, NULL);
   return made ? g_steal_pointer (&folder) : NULL;

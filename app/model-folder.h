@@ -19,5 +19,6 @@ gboolean cw_model_folder_publish (const char *part, const char *folder, GError *
 gboolean cw_model_folder_remove (const char *name, GError **error);
 
 /* Copies what a model needs of @source into the models folder as @name (NULL: the source's own), pinned; or with @link makes a
- * link to it. Blocks. The new folder's path, g_free. */
+ * link to it. What would not load (cw_model_check), there or here, is refused, and nothing of it stays. Blocks. The new folder's path,
+ * g_free. */
 char    *cw_model_folder_import (const char *source, const char *name, gboolean link, GCancellable *cancellable, GError **error);

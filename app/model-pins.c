@@ -53,6 +53,19 @@ cw_pins_add (CwPins *pins, const char *name, gint64 size, const char *sha256)
   g_ptr_array_add (pins->files, file);
 }
 
+/* FILE or PART/FILE: what lies in the folder, or in a part of the model in it, and nowhere else. */
+static gboolean
+name_is_inside (const char *name)
+{
+  g_auto (GStrv) parts = g_strsplit (name, "/", -1);
+  const guint    n = g_strv_length (parts);
+
+  for (guint i = 0; i < n; i++)
+    if (!*parts[i] || strcmp (parts[i], ".") == 0 || strcmp (parts[i], "..") == 0)
+      return FALSE;
+  return n == 1 || n == 2;
+}
+
 CwPins *
 cw_pins_read (const char *folder)
 {
@@ -71,8 +84,7 @@ cw_pins_read (const char *folder)
   json_array_foreach (files, i, value) {
     const char *name = json_string_value (json_object_get (value, "name")), *hash = json_string_value (json_object_get (value, "sha256"));
 
-    /* a name is no path: what was downloaded lies in the folder itself */
-    if (name && *name && !strchr (name, '/') && strcmp (name, "..") != 0 && hash && strlen (hash) == 64)
+    if (name && name_is_inside (name) && hash && strlen (hash) == 64)
       cw_pins_add (pins, name, json_integer_value (json_object_get (value, "size")), hash);
   }
   json_decref (document);

@@ -37,6 +37,8 @@ bool   cw_weights_shape (const cw_weights *weights, const char *name, uint64_t *
 /* SHA-256 in hex over each file's name, header, size and samples of each tensor, and over @config_text. */
 void   cw_weights_hash (const cw_weights *weights, const char *config_text, size_t n, char hex[65]);
 
+/* From now on cw_weights_get does not read the values: for a model that is only looked at. */
+void cw_weights_skip_values (cw_weights *weights);
 /* The tensor @name, which must be F32, F16 or BF16, of shape @dims [n_dims], all finite. */
 bool cw_weights_get (cw_weights *weights, const char *name, const uint64_t *dims, unsigned n_dims, cw_tensor *tensor,
                      cw_error *error);

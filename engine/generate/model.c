@@ -120,7 +120,9 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
   cw_precision *precision = &model->info.precision;
 
   cw_weights_hash (model->weights, config_text, n, model->info.hash);
-  *precision = options ? options->precision : CW_PRECISION_F32;
+  if (model->only_looked_at)
+    cw_weights_skip_values (model->weights);
+  *precision = options && !model->only_looked_at ? options->precision : CW_PRECISION_F32;
   if (*precision == CW_PRECISION_AUTO)
     *precision = cw_weights_n_bytes (model->weights) <= SMALL_BYTES ? CW_PRECISION_F32 : CW_PRECISION_INT8;
   if (*precision == CW_PRECISION_F32)
@@ -200,8 +202,8 @@ is_audiocraft (const char *folder)
   return !found && cw_is_audiocraft (folder);
 }
 
-cw_model *
-cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
+static cw_model *
+load (cw_engine *engine, const char *folder, const cw_model_options *options, bool only_look, cw_error *error)
 {
   cw_model *model = calloc (1, sizeof *model);
   cw_error  spare;
@@ -215,6 +217,7 @@ cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *op
     return NULL;
   }
   model->engine = engine;
+  model->only_looked_at = only_look;
   if (!(is_audiocraft (folder) ? cw_load_audiocraft : cw_load_huggingface) (model, options, error)) {
     cw_model_free (model);
     return NULL;
@@ -222,8 +225,26 @@ cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *op
   describe (model);
   if (model->prepared)
     cw_prepared_finish (model->prepared);
-  move_to_card (model);
+  if (!only_look)
+    move_to_card (model);
   return model;
+}
+
+cw_model *
+cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
+{
+  return load (engine, folder, options, false, error);
+}
+
+cw_status
+cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
+{
+  cw_error        spare;
+  cw_model       *model = load (engine, folder, options, true, error = error ? error : &spare);
+  const cw_status status = model ? cw_encodec_load_encoder (model->codec, error) : error->code;
+
+  cw_model_free (model);
+  return status;
 }
 
 void

@@ -34,6 +34,7 @@ struct cw_model {
   cw_model_info info;
   char          device_note[sizeof ((cw_error *) 0)->message];
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */
+  bool          only_looked_at; /* cw_model_check: values are not read */
   double        stride;        /* how far the window moves on by default, as a part of it; 0: it cannot extend */
 };
 

@@ -174,6 +174,9 @@ typedef struct {
  * @options NULL: exact, nothing kept. */
 cw_model            *cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options,
                                     cw_error *error);
+/* Would @folder load? Its configuration and the name, type and shape of each tensor are checked as above; values are not read, but for the
+ * codec's, whose matrices are computed. Takes seconds at most, and little memory. */
+cw_status            cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error);
 void                 cw_model_free (cw_model *model);
 const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the model */
 

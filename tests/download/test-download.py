@@ -260,6 +260,56 @@ class Download(unittest.TestCase):
         self.assertTrue(os.path.exists(f"{source}/config.json"))
         self.assertEqual(self.names(), ["lm_sharded"])
 
+    def test_import_of_what_does_not_load(self):
+        """Refused with what the engine says of it, and nothing of it stays."""
+        bad = f"{self.folder}/bad"
+
+        def refused(said, source=bad, *options):
+            for more in ([], ["--link"]):
+                _, err = self.run_("models", "import", source, "--as", "new", *more, *options, code=3)
+                self.assertIn("would not load", err)
+                self.assertIn(said, err)
+                self.assertEqual((self.names(), self.parts()), ([], []))
+        for name, said in (("enc_missing_tensor", "lacks the tensor"), ("enc_wrong_shape", "has the shape"), ("enc_ratio_zero", "upsampling_ratios"),
+                           ("lm_config_truncated", "JSON"), ("lm_heads_not_dividing", "num_attention_heads"), ("lm_index_escapes", "..")):
+            refused(said, f"{CASES}/malformed/{name}")
+        whole = f"{CASES}/models/lm_sharded"
+        for change, said in ((lambda: os.remove(f"{bad}/tokenizer.json"), "tokenizer.json"),
+                             (lambda: os.truncate(f"{bad}/model-00002-of-00003.safetensors", 5000), "model-00002"),
+                             (lambda: os.remove(f"{bad}/model-00001-of-00003.safetensors"), "model-00001"),
+                             (lambda: [os.remove(f"{bad}/{n}") for n in os.listdir(bad) if n != "config.json"], "model.safetensors")):
+            shutil.copytree(whole, bad)
+            change()
+            refused(said)
+            shutil.rmtree(bad)
+        self.run_("models", "import", f"{CASES}/models/ac_t5", code=3)  # makes no sound
+        self.assertEqual((self.names(), self.parts()), ([], []))
+
+    def test_import_of_audiocraft(self):
+        """Its text encoder comes along when it lies in the folder; else it must be here."""
+        mine = shutil.copytree(f"{CASES}/models/ac_musicgen", f"{self.folder}/place/mine")
+        _, err = self.run_("models", "import", mine, code=3)
+        self.assertIn("t5-base", err)
+        shutil.copytree(f"{CASES}/models/ac_t5", f"{self.folder}/place/t5-base")
+        _, err = self.run_("models", "import", mine, code=3)  # there, not here
+        self.assertIn("t5-base", err)
+        self.assertEqual((self.names(), self.parts()), ([], []))
+        self.run_("models", "import", mine, "--link")
+        self.run_("models", "remove", "mine", "--yes")
+        os.rename(f"{self.folder}/place/t5-base", f"{mine}/t5-base")
+        with open(f"{mine}/t5-base/notes.doc", "w") as file:
+            file.write("my own")
+        self.run_("models", "import", mine)
+        shutil.rmtree(mine)
+        self.run_("generate", "rain", "-m", "mine", "-d", "0.2", "-o", f"{self.folder}/a.wav", "-q")
+        self.assertFalse(os.path.exists(f"{self.models}/mine/t5-base/notes.doc"))
+        files = {f["name"]: f["state"] for f in json.loads(self.run_("models", "verify", "mine", "--json")[0])["files"]}
+        self.assertEqual(set(files.values()), {"right"})
+        self.assertIn("t5-base/model.safetensors", files)
+        with open(f"{self.models}/mine/t5-base/tokenizer.json", "a") as file:
+            file.write(" ")
+        self.run_("models", "verify", "mine", code=1)
+
     def test_own_folder_is_kept(self):
         os.makedirs(f"{self.models}/big")
         with open(f"{self.models}/big/config.json", "w") as file:
