@@ -9,20 +9,21 @@
 
 static __global__ void __launch_bounds__ (THREADS) sum_books (const __grid_constant__ cw_gpu_books a)
 {
-  const uint32_t t = blockIdx.x * THREADS + threadIdx.x, c = blockIdx.y;
+  const uint32_t t = blockIdx.x * THREADS + threadIdx.x, c = blockIdx.y, signal = blockIdx.z;
+  const int32_t *codes = a.codes + (size_t) signal * a.n_books * a.ld_codes;
   float          sum = 0.0f;
 
   if (t >= a.n)
     return;
   for (uint32_t k = 0; k < a.n_books; k++)
-    sum += a.books[k][(size_t) a.codes[(size_t) k * a.ld_codes + t] * a.c + c];
-  a.y[(size_t) c * a.ld_y + t] = sum;
+    sum += a.books[k][(size_t) codes[(size_t) k * a.ld_codes + t] * a.c + c];
+  a.y[((size_t) signal * a.c + c) * a.ld_y + t] = sum;
 }
 
 cudaError_t
 cw_cuda_books (cudaStream_t stream, const cw_gpu_books *a)
 {
-  return CW_LAUNCH (sum_books, dim3 (pieces_of (a->n, THREADS), a->c), THREADS, 0, stream, *a);
+  return CW_LAUNCH (sum_books, dim3 (pieces_of (a->n, THREADS), a->c, a->n_signals), THREADS, 0, stream, *a);
 }
 
 #define SIDE 16

@@ -222,6 +222,21 @@ wait (cw_gpu *gpu, cw_gpu_stream stream)
   return (int) gpu->error;
 }
 
+static bool
+done (cw_gpu *gpu, cw_gpu_stream stream)
+{
+  if (gpu->error == cudaSuccess) {
+    const cudaError_t error = cudaStreamQuery (gpu->streams[stream]);
+
+    if (error == cudaErrorNotReady) {
+      cudaGetLastError (); /* which a launch would otherwise find */
+      return false;
+    }
+    note (gpu, error);
+  }
+  return true;
+}
+
 static void
 order (cw_gpu *gpu, cw_gpu_stream earlier, cw_gpu_stream later)
 {
@@ -345,6 +360,12 @@ books (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *sum)
 }
 
 static void
+pad (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_pad *columns)
+{
+  QUEUE (cw_cuda_pad (gpu->streams[stream], columns));
+}
+
+static void
 conv (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_conv *convolution)
 {
   QUEUE (cw_cuda_conv (gpu->streams[stream], convolution));
@@ -376,10 +397,10 @@ static const cw_cuda_module module = {
   count, describe, error_text,
   open_gpu, close_gpu, memory, status,
   alloc, release, alloc_host, release_host,
-  upload, download, copy, copy_rows, zero, wait, order,
+  upload, download, copy, copy_rows, zero, wait, done, order,
   capture_begin, capture_end, replay, release_graph,
   embed, linear, attend, layer_norm, sample, advance,
-  books, conv, elu, lstm, transpose,
+  books, pad, conv, elu, lstm, transpose,
 };
 
 extern "C" __attribute__ ((visibility ("default"))) const cw_cuda_module *

@@ -17,12 +17,13 @@
 #include <stdint.h>
 
 #include "base/tensor.h"
+#include "ops/pad/pad.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define CW_CUDA_ABI     1
+#define CW_CUDA_ABI     2
 #define CW_CUDA_SYMBOL  "clipwright_cuda_module"
 
 #define CW_GPU_STREAMS  2  /* CW_GPU_STEPS, CW_GPU_CODEC */
@@ -167,13 +168,24 @@ typedef struct {
 
 /* ---- the codec ------------------------------------------------------------------------------------------------------ */
 
-/* Sum of code vectors: y [c, ld_y], @n columns; @codes [n_books, ld_codes]; books [n_books] on the card, each [V, c] f32. */
+/* Of @n_signals signals side by side, each the size that is said below.
+ *
+ * Sum of code vectors: y [c, ld_y], @n columns; @codes [n_books, ld_codes]; books [n_books] on the card, each [V, c] f32. */
 typedef struct {
   float          *y;
   const int32_t  *codes;
   const float   **books;
-  uint32_t        n_books, n, c, ld_y, ld_codes;
+  uint32_t        n_books, n, c, ld_y, ld_codes, n_signals;
 } cw_gpu_books;
+
+/* @n columns of each of @rows rows, from @column on, are the samples @first … that lie before or behind a signal of @n_signal samples: see
+ * ops/pad/pad.h. Sample i stands in column origin + i. */
+typedef struct {
+  float      *x; /* [rows, ld] */
+  uint32_t    ld, rows, column, n;
+  int64_t     first, origin, n_signal, extended;
+  cw_pad_mode mode;
+} cw_gpu_pad;
 
 /* A convolution over a buffer that already holds its padding, as taps: see models/conv.h. Row (m) of w: [r] in panels of 8. Tap t of
  * channel i reads x[i * ld_x + first + t * dilation + column * stride]; transposed ones run with dilation -1. */
@@ -187,18 +199,18 @@ typedef struct {
   int32_t      first, dilation, stride;
   uint32_t     phases;
   int32_t      skip;   /* samples that are cut on the left; those past @n_out are not written */
-  uint32_t     n_out;
+  uint32_t     n_out, n_signals;
+  bool         elu;    /* of what is written */
 } cw_gpu_conv;
 
-/* One frame of an LSTM layer: gates [4 c] hold w_ih x + both biases; hidden_in and hidden_out differ; y [ld_y apart] is written at
- * frame: see backend.h. */
+/* One frame of an LSTM layer of @n signals: gates [n, 4 c] hold w_ih x + both biases; y [n, c] is the next hidden state, and may not be
+ * hidden_in: see backend.h. */
 typedef struct {
   const float  *gates;
-  const float  *hidden_in;
-  float        *hidden_out, *cell;
-  float        *y;   /* [c] */
-  cw_gpu_matrix w_hh;
-  uint32_t      c;
+  const float  *hidden_in; /* [n, c] */
+  float        *cell, *y;  /* [n, c] */
+  cw_gpu_matrix w_hh;      /* of any type but 4 bits */
+  uint32_t      c, n;
 } cw_gpu_lstm;
 
 /* ---- the table ------------------------------------------------------------------------------------------------------- */
@@ -233,6 +245,8 @@ typedef struct {
   void (*zero) (cw_gpu *gpu, cw_gpu_stream stream, void *memory, size_t n_bytes);
   /* Until all of @stream is done; returns status. */
   int (*wait) (cw_gpu *gpu, cw_gpu_stream stream);
+  /* Is all of @stream done by now, or has the card failed? */
+  bool (*done) (cw_gpu *gpu, cw_gpu_stream stream);
   /* What is queued on @later from now on waits for what is on @earlier by now. */
   void (*order) (cw_gpu *gpu, cw_gpu_stream earlier, cw_gpu_stream later);
 
@@ -251,6 +265,7 @@ typedef struct {
   void (*advance) (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step); /* *step += 1 */
 
   void (*books) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *books);
+  void (*pad) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_pad *pad);
   void (*conv) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_conv *conv);
   void (*elu) (cw_gpu *gpu, cw_gpu_stream stream, float *y, uint32_t ld_y, const float *x, uint32_t ld_x, uint32_t c, uint32_t n);
   void (*lstm) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_lstm *lstm);

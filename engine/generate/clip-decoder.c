@@ -65,23 +65,35 @@ give_out (const cw_clip_decoder *decoder, unsigned take, const float *const *cha
 }
 
 void
-cw_clip_decoder_push (cw_clip_decoder *decoder, const int32_t *codes, size_t ld_take, size_t ld_codes, size_t n_books, size_t n,
-                      bool end, size_t limit, const cw_sink *sink)
+cw_clip_decoder_collect (cw_clip_decoder *decoder, bool wait, const cw_sink *sink)
 {
   const size_t n_sides = cw_model_n_sides (decoder->model);
   size_t       ld_sound, n_new;
 
-  for (size_t i = 0; i < decoder->n_takes * n_sides; i++)
-    decoder->codes[i] = codes + i / n_sides * ld_take + i % n_sides * ld_codes;
-  n_new = cw_encodec_stream_push (decoder->stream, decoder->codes, n_sides * ld_codes, n_books / n_sides, n, end, decoder->sound,
-                                  &ld_sound);
-  if (n_new > limit - decoder->n_samples)
-    n_new = limit - decoder->n_samples;
-  for (unsigned take = 0; take < decoder->n_takes && (n_new > 0 || end); take++) {
+  if (!cw_encodec_stream_collect (decoder->stream, wait, decoder->sound, &ld_sound, &n_new))
+    return;
+  if (n_new > decoder->limit - decoder->n_samples)
+    n_new = decoder->limit - decoder->n_samples;
+  for (unsigned take = 0; take < decoder->n_takes && (n_new > 0 || decoder->end); take++) {
     const float *const *sides = decoder->sound + take * n_sides;
     const float        *channels[2] = { sides[0], n_sides == 2 ? sides[1] : sides[0] + ld_sound };
 
-    give_out (decoder, take, channels, n_new, end, sink);
+    give_out (decoder, take, channels, n_new, decoder->end, sink);
   }
   decoder->n_samples += n_new;
+}
+
+void
+cw_clip_decoder_push (cw_clip_decoder *decoder, const int32_t *codes, size_t ld_take, size_t ld_codes, size_t n_books, size_t n,
+                      bool end, size_t limit, const cw_sink *sink)
+{
+  const size_t n_sides = cw_model_n_sides (decoder->model);
+
+  cw_clip_decoder_collect (decoder, true, sink);
+  for (size_t i = 0; i < decoder->n_takes * n_sides; i++)
+    decoder->codes[i] = codes + i / n_sides * ld_take + i % n_sides * ld_codes;
+  decoder->limit = limit;
+  decoder->end = end;
+  cw_encodec_stream_queue (decoder->stream, decoder->codes, n_sides * ld_codes, n_books / n_sides, n, end);
+  cw_clip_decoder_collect (decoder, end, sink);
 }

@@ -223,8 +223,10 @@ cw_decoder_push (cw_decoder *d, const cw_codes_block *block, const cw_sink *sink
       now = block->n_frames - at < PUSH_FRAMES ? block->n_frames - at : PUSH_FRAMES;
       cw_clip_decoder_push (&d->stream, block->codes + at, 0, block->ld, d->info.n_codebooks, now, false, d->info.n_samples, sink);
       d->n_decoded += now;
-      if (is_cancelled (sink))
+      if (is_cancelled (sink)) {
+        cw_clip_decoder_collect (&d->stream, true, sink);
         return cw_fail (error, CW_ERROR_CANCELLED, "Decoding was stopped after %zu samples.", d->stream.n_samples);
+      }
     }
   if (d->net) {
     d->n_decoded += block->n_frames;

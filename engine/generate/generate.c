@@ -202,6 +202,7 @@ decode_ready (pass *p, decode_what what)
   const size_t known = frames_known (p);
   const size_t limit = is_endless (p) ? SIZE_MAX : p->plan.n_frames * p->model->info.hop_samples;
 
+  cw_clip_decoder_collect (&p->decoder, false, p->sink);
   for (;;) {
     const size_t ready = known - p->n_decoded;
     const size_t push = p->whole ? p->plan.n_frames : p->n_decoded < 2 * FIRST_PUSH ? FIRST_PUSH : PUSH;

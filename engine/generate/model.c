@@ -4,6 +4,7 @@
  */
 #include "generate/load.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,24 +136,57 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
 
  * What of the model goes there is said in info.device_note; where it does not fit, the processor does it. */
 static void
+note (cw_model *model, const char *format, ...)
+{
+  const size_t used = strlen (model->device_note);
+  va_list      args;
+
+  va_start (args, format);
+  vsnprintf (model->device_note + used, sizeof model->device_note - used, format, args);
+  va_end (args);
+}
+
+static void
+move_decoder (cw_model *model, cw_card *card)
+{
+  cw_error trouble = { 0 };
+
+  if (!cw_musicgen_to_card (model->musicgen, card, &trouble)) {
+    note (model, "The processor makes the clips: %.400s", trouble.message);
+    return;
+  }
+  model->info.device = card->info.name;
+  note (model, "The decoder is on “%s”: %.0f MB in %s, %.0f MB are left.", card->info.name, (double) cw_musicgen_card_bytes (model->musicgen) / 1e6,
+        cw_precision_name (model->info.precision), (double) (card->budget - card->used) / 1e6);
+}
+
+static void
+move_codec (cw_model *model, cw_card *card)
+{
+  const char *space = *model->device_note ? " " : "";
+  cw_error    trouble = { 0 };
+
+  if (!cw_encodec_to_card (model->codec, card, &trouble)) {
+    note (model, "%sThe processor decodes the sound: %.250s", space, trouble.message);
+    return;
+  }
+  if (!model->musicgen)
+    model->info.device = card->info.name;
+  note (model, "%sThe codec is on the card, too: %.0f MB.", space, (double) cw_encodec_bytes_on_card (model->codec) / 1e6);
+}
+
+static void
 move_to_card (cw_model *model)
 {
   cw_card *card = model->engine->card;
-  cw_error trouble = { 0 };
 
   model->info.device = "cpu";
   model->info.device_note = model->device_note;
-  if (!card || !model->musicgen || model->magnet.span_len > 0)
+  if (!card)
     return;
-  if (cw_musicgen_to_card (model->musicgen, card, &trouble)) {
-    const size_t n = cw_musicgen_card_bytes (model->musicgen);
-
-    model->info.device = card->info.name;
-    snprintf (model->device_note, sizeof model->device_note, "The decoder is on “%s”: %.0f MB in %s, %.0f MB are left.", card->info.name,
-              (double) n / 1e6, cw_precision_name (model->info.precision), (double) (card->budget - card->used) / 1e6);
-  } else {
-    snprintf (model->device_note, sizeof model->device_note, "The processor makes the clips: %.400s", trouble.message);
-  }
+  if (model->musicgen && model->magnet.span_len == 0)
+    move_decoder (model, card);
+  move_codec (model, card);
 }
 
 /* ---- loading ---------------------------------------------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "models/encodec-card.h"
 #include "models/layers.h"
 
 struct cw_encodec {
@@ -21,6 +22,7 @@ struct cw_encodec {
   cw_seanet        *encoder; /* NULL until something is to be encoded */
   cw_seanet        *decoder;
   cw_tensor        *books; /* n_books of [V, D], f32 */
+  cw_encodec_card  *card;  /* the decoder on a card, or NULL */
 };
 
 struct cw_encodec_encoder {
@@ -38,6 +40,12 @@ struct cw_encodec_stream {
   size_t            n_signals, max_frames;
   float            *latent;  /* [n_signals, D, max_frames] */
   const float     **latents; /* [n_signals]: each signal's part of it */
+  bool              queued;  /* a push that was not collected */
+  const float     **sound;   /* [n_signals]: what it gave, where the processor makes it */
+  size_t            ld_sound, n_sound;
+  cw_encodec_card_stream *card; /* NULL: the processor makes it */
+  const int32_t   **codes;   /* [n_signals], for going on without the card */
+  cw_error          trouble;
 };
 
 /* ---- configuration ---------------------------------------------------------------------------------------------- */
@@ -288,6 +296,7 @@ cw_encodec_free (cw_encodec *codec)
 {
   if (!codec)
     return;
+  cw_encodec_card_free (codec->card);
   cw_seanet_free (codec->encoder);
   cw_seanet_free (codec->decoder);
   cw_arena_free (&codec->arena);
@@ -457,6 +466,8 @@ cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, size_t n_signals, c
   stream->n_signals = n_signals;
   stream->latent = cw_arena_new (&stream->arena, float, n_signals * codec->config.net.latent * max_frames);
   stream->latents = cw_arena_new (&stream->arena, const float *, n_signals);
+  stream->sound = cw_arena_new (&stream->arena, const float *, n_signals);
+  stream->codes = cw_arena_new (&stream->arena, const int32_t *, n_signals);
   for (size_t i = 0; stream->latent && stream->latents && i < n_signals; i++)
     stream->latents[i] = stream->latent + i * codec->config.net.latent * max_frames;
   if (!cw_arena_ok (&stream->arena, "the codec's buffers", error) ||
@@ -464,6 +475,8 @@ cw_encodec_stream_new (cw_encodec *codec, size_t max_frames, size_t n_signals, c
     cw_encodec_stream_free (stream);
     return NULL;
   }
+  if (codec->card)
+    stream->card = cw_encodec_card_stream_new (codec->card, max_frames, n_signals, &stream->trouble);
   return stream;
 }
 
@@ -472,6 +485,7 @@ cw_encodec_stream_free (cw_encodec_stream *stream)
 {
   if (!stream)
     return;
+  cw_encodec_card_stream_free (stream->card);
   cw_seanet_stream_free (stream->net);
   cw_arena_free (&stream->arena);
   free (stream);
@@ -481,19 +495,94 @@ void
 cw_encodec_stream_reset (cw_encodec_stream *stream)
 {
   cw_seanet_stream_reset (stream->net);
+  if (stream->card)
+    cw_encodec_card_stream_reset (stream->card);
+}
+
+static void
+push_here (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n, bool end)
+{
+  const size_t d = stream->codec->config.net.latent * stream->max_frames;
+
+  for (size_t i = 0; i < stream->n_signals; i++)
+    cw_encodec_dequantise (stream->codec, codes[i], ld_codes, n_books, n, stream->latent + i * d, stream->max_frames);
+  cw_seanet_stream_push (stream->net, stream->latents, stream->max_frames, n, end, stream->sound, &stream->ld_sound, &stream->n_sound);
+}
+
+/* The card failed: the processor makes the push that was on its way, from where the stream stood before it. */
+static void
+leave_card (cw_encodec_stream *stream)
+{
+  const cw_codec_resume at = cw_encodec_card_stream_resume (stream->card, stream->codes);
+
+  cw_card_check (cw_encodec_card_of (stream->codec->card), &stream->trouble);
+  cw_seanet_stream_restore (stream->net, at.places, at.state);
+  push_here (stream, stream->codes, at.n, at.n_books, at.n, at.end);
+  cw_encodec_card_stream_free (stream->card);
+  stream->card = NULL;
+}
+
+void
+cw_encodec_stream_queue (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n, bool end)
+{
+  if (stream->card)
+    cw_encodec_card_stream_queue (stream->card, codes, ld_codes, n_books, n, end);
+  else
+    push_here (stream, codes, ld_codes, n_books, n, end);
+  stream->queued = true;
+}
+
+bool
+cw_encodec_stream_collect (cw_encodec_stream *stream, bool wait, const float **y, size_t *ld_y, size_t *n)
+{
+  if (!stream->queued)
+    return false;
+  if (stream->card)
+    switch (cw_encodec_card_stream_collect (stream->card, wait, y, ld_y, n)) {
+    case CW_CODEC_BUSY:
+      return false;
+    case CW_CODEC_DONE:
+      stream->queued = false;
+      return true;
+    case CW_CODEC_FAILED:
+      leave_card (stream);
+    }
+  memcpy (y, stream->sound, stream->n_signals * sizeof *y);
+  *ld_y = stream->ld_sound;
+  *n = stream->n_sound;
+  stream->queued = false;
+  return true;
 }
 
 size_t
 cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n,
                         bool end, const float **y, size_t *ld_y)
 {
-  const size_t d = stream->codec->config.net.latent * stream->max_frames;
-  size_t       n_out;
+  size_t n_out = 0;
 
-  for (size_t i = 0; i < stream->n_signals; i++)
-    cw_encodec_dequantise (stream->codec, codes[i], ld_codes, n_books, n, stream->latent + i * d, stream->max_frames);
-  cw_seanet_stream_push (stream->net, stream->latents, stream->max_frames, n, end, y, ld_y, &n_out);
+  cw_encodec_stream_queue (stream, codes, ld_codes, n_books, n, end);
+  cw_encodec_stream_collect (stream, true, y, ld_y, &n_out);
   return n_out;
+}
+
+const char *
+cw_encodec_stream_trouble (const cw_encodec_stream *stream)
+{
+  return stream->trouble.message;
+}
+
+bool
+cw_encodec_to_card (cw_encodec *codec, cw_card *card, cw_error *error)
+{
+  cw_encodec_card_free (codec->card);
+  codec->card = cw_encodec_card_new (card, codec->decoder, codec->books, codec->config.n_books, error);
+  return codec->card != NULL;
+}
+
+size_t
+cw_encodec_bytes_on_card (const cw_encodec *codec)
+{
+  return cw_encodec_card_bytes (codec->decoder, codec->books, codec->config.n_books);
 }
 
 void

@@ -83,6 +83,19 @@ void               cw_encodec_stream_reset (cw_encodec_stream *stream);
  * [C, *ld_y], the stream's until the next push; the return value is their number of samples. In all there are n_frames * hop. */
 size_t cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books,
                                size_t n, bool end, const float **y, size_t *ld_y);
+/* The same in two: queue begins a push, which a card makes beside its other work (the processor makes it at once), and collect gives what it
+ * made. False: nothing was queued, or not @wait and it is not done. Each must be collected before the next is queued. */
+void   cw_encodec_stream_queue (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n, bool end);
+bool   cw_encodec_stream_collect (cw_encodec_stream *stream, bool wait, const float **y, size_t *ld_y, size_t *n);
+
+/* The copy of the decoder that later streams use on @card, instead of the processor. False and @error: there is no room, or the codec is
+ * not for a card, and the processor does it. A stream whose card fails goes on on the processor with the same samples. */
+struct cw_card;
+bool        cw_encodec_to_card (cw_encodec *codec, struct cw_card *card, cw_error *error);
+/* Bytes that the copy takes. */
+size_t      cw_encodec_bytes_on_card (const cw_encodec *codec);
+/* Has the stream left its card, or found no room there? Then the sentence why, else "". */
+const char *cw_encodec_stream_trouble (const cw_encodec_stream *stream);
 
 /* Joins decoded chunks: adds chunk @index, @y [C, ld_y] of @n samples times @scale, weighted by a triangle, into @sum and the weights
  * into @weights, both from the sample index * stride on; the caller divides at the end. */

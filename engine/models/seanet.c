@@ -19,43 +19,10 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "models/conv.h"
-#include "models/layers.h"
+#include "models/seanet-nodes.h"
 
-#define LSTM_MAX 8
 #define PIECE_FLOATS  (128 * 1024) /* of a layer's input */
 #define PIECE_COLUMNS 48           /* a multiple of every twin's tile of columns */
-
-typedef enum { NODE_CONV, NODE_RESIDUAL, NODE_LSTM } node_kind;
-
-/* ELU, conv of kernel 3 (dilated), ELU, conv 1x1; plus the input, or a 1x1 convolution of it. */
-typedef struct {
-  cw_conv first, second, shortcut;
-  bool    has_shortcut;
-} residual;
-
-typedef struct {
-  size_t    c, n_layers;
-  cw_linear input[LSTM_MAX], recurrent[LSTM_MAX]; /* [4 c, c]; input's bias is the sum of both */
-} lstm;
-
-typedef struct {
-  node_kind kind;
-  size_t    c_out;
-  union {
-    cw_conv  conv;
-    residual residual;
-    lstm     lstm;
-  };
-} node;
-
-struct cw_seanet {
-  cw_backend      *be;
-  cw_seanet_config config;
-  cw_arena         arena;
-  size_t           n_nodes, c_in;
-  node            *nodes;
-};
 
 /* ---- loading ------------------------------------------------------------------------------------------------- */
 
@@ -65,10 +32,10 @@ typedef struct {
   unsigned   index; /* the next layer's number in the tensors' names */
 } builder;
 
-static node *
-new_node (builder *b, node_kind kind, size_t c_out)
+static cw_node *
+new_node (builder *b, cw_node_kind kind, size_t c_out)
 {
-  node *n = &b->net->nodes[b->net->n_nodes++];
+  cw_node *n = &b->net->nodes[b->net->n_nodes++];
 
   n->kind = kind;
   n->c_out = c_out;
@@ -82,7 +49,7 @@ add_conv (builder *b, size_t c_in, size_t c_out, cw_conv_shape shape)
 
   b->index += shape.elu; /* the ELU is a layer of its own in the file */
   snprintf (name, sizeof name, "layers.%u", b->index++);
-  cw_conv_fetch (&b->fetch, &new_node (b, NODE_CONV, c_out)->conv, &b->net->config, c_in, c_out, shape, name);
+  cw_conv_fetch (&b->fetch, &new_node (b, CW_NODE_CONV, c_out)->conv, &b->net->config, c_in, c_out, shape, name);
 }
 
 static void
@@ -90,7 +57,7 @@ add_residual (builder *b, size_t c, size_t dilation)
 {
   const cw_seanet_config *config = &b->net->config;
   const size_t            hidden = c / config->compress;
-  residual               *r = &new_node (b, NODE_RESIDUAL, c)->residual;
+  cw_residual               *r = &new_node (b, CW_NODE_RESIDUAL, c)->residual;
   char                    name[48];
 
   snprintf (name, sizeof name, "layers.%u.block.1", b->index);
@@ -118,7 +85,7 @@ add_residuals (builder *b, size_t c)
 static void
 add_lstm (builder *b, size_t c)
 {
-  lstm *l = &new_node (b, NODE_LSTM, c)->lstm;
+  cw_lstm *l = &new_node (b, CW_NODE_LSTM, c)->lstm;
 
   l->c = c;
   l->n_layers = b->net->config.n_lstm;
@@ -193,7 +160,7 @@ cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half h
   }
   net->be = be;
   net->config = *config;
-  net->nodes = cw_arena_new (&net->arena, node, 3 + config->n_ratios * (1 + config->n_residual));
+  net->nodes = cw_arena_new (&net->arena, cw_node, 3 + config->n_ratios * (1 + config->n_residual));
   b.fetch = (cw_fetch){ be, *source, &net->arena, prefix, error, !cw_arena_ok (&net->arena, "the codec", error) };
   if (!b.fetch.failed) {
     if (half == CW_SEANET_ENCODER)
@@ -229,16 +196,16 @@ cw_seanet_operations (const cw_seanet *net)
   double columns = 1.0, n = 0.0;
 
   for (size_t i = 0; i < net->n_nodes; i++) {
-    const node *this = &net->nodes[i];
+    const cw_node *this = &net->nodes[i];
 
-    if (this->kind == NODE_CONV) {
+    if (this->kind == CW_NODE_CONV) {
       /* a transposed one's products belong to the input's columns, another's to the output's */
       if (!this->conv.transposed)
         columns /= (double) this->conv.stride;
       n += columns * conv_operations (&this->conv);
       if (this->conv.transposed)
         columns *= (double) this->conv.stride;
-    } else if (this->kind == NODE_RESIDUAL) {
+    } else if (this->kind == CW_NODE_RESIDUAL) {
       n += columns * (conv_operations (&this->residual.first) + conv_operations (&this->residual.second));
       if (this->residual.has_shortcut)
         n += columns * conv_operations (&this->residual.shortcut);
@@ -293,7 +260,7 @@ typedef struct {
 } columns;
 
 static void
-residual_init (residual_stream *stream, const residual *r, size_t max_push, cw_arena *arena)
+residual_init (residual_stream *stream, const cw_residual *r, size_t max_push, cw_arena *arena)
 {
   cw_conv_stream_init (&stream->first, &r->first, max_push, arena);
   cw_conv_stream_init (&stream->second, &r->second, stream->first.max_out, arena);
@@ -304,7 +271,7 @@ residual_init (residual_stream *stream, const residual *r, size_t max_push, cw_a
 }
 
 static void
-lstm_init (lstm_stream *stream, const lstm *l, size_t max_push, size_t n_signals, cw_arena *arena)
+lstm_init (lstm_stream *stream, const cw_lstm *l, size_t max_push, size_t n_signals, cw_arena *arena)
 {
   const size_t c = n_signals * l->c;
 
@@ -318,37 +285,37 @@ lstm_init (lstm_stream *stream, const lstm *l, size_t max_push, size_t n_signals
 }
 
 static size_t
-node_max_out (const node *n, size_t max_push)
+node_max_out (const cw_node *n, size_t max_push)
 {
-  return n->kind == NODE_LSTM       ? max_push
-         : n->kind == NODE_RESIDUAL ? cw_conv_max_out (&n->residual.first, max_push)
+  return n->kind == CW_NODE_LSTM       ? max_push
+         : n->kind == CW_NODE_RESIDUAL ? cw_conv_max_out (&n->residual.first, max_push)
                                     : cw_conv_max_out (&n->conv, max_push);
 }
 
 static size_t
-node_c_in (const node *n)
+node_c_in (const cw_node *n)
 {
-  return n->kind == NODE_LSTM ? n->lstm.c : n->kind == NODE_RESIDUAL ? n->residual.first.c_in : n->conv.c_in;
+  return n->kind == CW_NODE_LSTM ? n->lstm.c : n->kind == CW_NODE_RESIDUAL ? n->residual.first.c_in : n->conv.c_in;
 }
 
 /* Memory of one node for pushes of @max_push columns. A group norm must see all of them; an LSTM's weights are read once for a few or
  * for many. */
 static void
-node_init (cw_seanet_stream *stream, const node *n, node_stream *s, size_t max_push)
+node_init (cw_seanet_stream *stream, const cw_node *n, node_stream *s, size_t max_push)
 {
   const size_t fitting = PIECE_FLOATS / node_c_in (n) / PIECE_COLUMNS * PIECE_COLUMNS;
 
   s->piece = fitting > PIECE_COLUMNS ? fitting : PIECE_COLUMNS;
-  if (s->piece > max_push || n->kind == NODE_LSTM || stream->net->config.group_norm)
+  if (s->piece > max_push || n->kind == CW_NODE_LSTM || stream->net->config.group_norm)
     s->piece = max_push;
   s->x = cw_arena_new (&stream->arena, const float *, stream->n_signals);
-  if (n->kind == NODE_LSTM) {
+  if (n->kind == CW_NODE_LSTM) {
     lstm_init (&s->lstm, &n->lstm, s->piece, stream->n_signals, &stream->arena);
     return;
   }
   s->signals = cw_arena_new (&stream->arena, signal_stream, stream->n_signals);
   for (size_t i = 0; s->signals && i < stream->n_signals; i++)
-    if (n->kind == NODE_CONV)
+    if (n->kind == CW_NODE_CONV)
       cw_conv_stream_init (&s->signals[i].conv, &n->conv, s->piece, &stream->arena);
     else
       residual_init (&s->signals[i].residual, &n->residual, s->piece, &stream->arena);
@@ -398,7 +365,7 @@ cw_seanet_stream_max_out (const cw_seanet_stream *stream)
 }
 
 static void
-residual_reset (residual_stream *stream, const residual *r)
+residual_reset (residual_stream *stream, const cw_residual *r)
 {
   cw_conv_stream_reset (&stream->first);
   cw_conv_stream_reset (&stream->second);
@@ -411,10 +378,10 @@ void
 cw_seanet_stream_reset (cw_seanet_stream *stream)
 {
   for (size_t i = 0; i < stream->net->n_nodes; i++) {
-    const node  *n = &stream->net->nodes[i];
+    const cw_node  *n = &stream->net->nodes[i];
     node_stream *s = &stream->nodes[i];
 
-    if (n->kind == NODE_LSTM) {
+    if (n->kind == CW_NODE_LSTM) {
       const size_t n_bytes = n->lstm.n_layers * stream->n_signals * n->lstm.c * sizeof (float);
 
       memset (s->lstm.hidden, 0, n_bytes);
@@ -422,16 +389,75 @@ cw_seanet_stream_reset (cw_seanet_stream *stream)
       continue;
     }
     for (size_t j = 0; j < stream->n_signals; j++)
-      if (n->kind == NODE_CONV)
+      if (n->kind == CW_NODE_CONV)
         cw_conv_stream_reset (&s->signals[j].conv);
       else
         residual_reset (&s->signals[j].residual, &n->residual);
   }
 }
 
+/* ---- going on where another stood ----------------------------------------------------------------------------------------- */
+
+size_t
+cw_node_state_floats (const cw_node *node, size_t n_signals)
+{
+  const cw_conv *conv = node->kind == CW_NODE_CONV ? &node->conv : &node->residual.first;
+
+  if (node->kind == CW_NODE_LSTM)
+    return 2 * node->lstm.n_layers * n_signals * node->lstm.c;
+  return (node->kind == CW_NODE_RESIDUAL ? 2 : 1) * n_signals * conv->c_in * cw_conv_capacity (conv, 0);
+}
+
+/* Columns of signal @signal, @n of each of @c channels, from the numbers at @state. */
+static void
+restore_columns (float *to, size_t ld, const float *state, size_t room, size_t signal, size_t c, size_t n)
+{
+  for (size_t i = 0; i < c; i++)
+    memcpy (to + i * ld, state + (signal * c + i) * room, n * sizeof *to);
+}
+
+static void
+restore_conv (cw_conv_stream *stream, const cw_conv_place *place, const float *state, size_t signal)
+{
+  const cw_conv *conv = stream->conv;
+
+  stream->place = *place;
+  if (!cw_conv_is_pointwise (conv))
+    restore_columns (stream->buffer, stream->capacity, state, cw_conv_capacity (conv, 0), signal, conv->c_in, place->length);
+}
+
+void
+cw_seanet_stream_restore (cw_seanet_stream *stream, const cw_node_place *places, const float *state)
+{
+  for (size_t i = 0; i < stream->net->n_nodes; i++) {
+    const cw_node *n = &stream->net->nodes[i];
+    node_stream   *s = &stream->nodes[i];
+    const size_t   n_floats = cw_node_state_floats (n, stream->n_signals);
+
+    for (size_t j = 0; j < stream->n_signals && n->kind != CW_NODE_LSTM; j++)
+      if (n->kind == CW_NODE_CONV) {
+        restore_conv (&s->signals[j].conv, &places[i].conv, state, j);
+      } else {
+        residual_stream *r = &s->signals[j].residual;
+
+        restore_conv (&r->first, &places[i].conv, state, j);
+        r->n_waiting = places[i].n_waiting;
+        restore_columns (r->waiting, r->capacity, state + n_floats / 2, cw_conv_capacity (&n->residual.first, 0), j, n->residual.first.c_in,
+                         r->n_waiting);
+      }
+    if (n->kind == CW_NODE_LSTM) {
+      memcpy (s->lstm.hidden, state, n_floats / 2 * sizeof *state);
+      memcpy (s->lstm.cell, state + n_floats / 2, n_floats / 2 * sizeof *state);
+    }
+    state += n_floats;
+  }
+}
+
+/* ---- a push ------------------------------------------------------------------------------------------------------------------ */
+
 /* Returns the number of columns in s->second.y. */
 static size_t
-push_residual (cw_backend *be, const residual *r, residual_stream *s, const float *x, size_t ld_x, size_t n, bool end)
+push_residual (cw_backend *be, const cw_residual *r, residual_stream *s, const float *x, size_t ld_x, size_t n, bool end)
 {
   const size_t c = r->first.c_in;
   const float *skip = s->waiting;
@@ -456,7 +482,7 @@ push_residual (cw_backend *be, const residual *r, residual_stream *s, const floa
 
 /* The skip surrounds all layers together. */
 static columns
-push_lstm (cw_seanet_stream *stream, const lstm *l, lstm_stream *s, columns in, const float **y)
+push_lstm (cw_seanet_stream *stream, const cw_lstm *l, lstm_stream *s, columns in, const float **y)
 {
   const size_t c = l->c, n = in.n, n_signals = stream->n_signals, row = n_signals * c;
   cw_backend  *be = stream->net->be;
@@ -482,13 +508,13 @@ push_lstm (cw_seanet_stream *stream, const lstm *l, lstm_stream *s, columns in, 
 
 /* The same columns of each signal through one convolution or residual block. */
 static columns
-push_signals (cw_seanet_stream *stream, const node *n, node_stream *s, columns in, bool end, const float **y)
+push_signals (cw_seanet_stream *stream, const cw_node *n, node_stream *s, columns in, bool end, const float **y)
 {
   cw_backend *be = stream->net->be;
   columns     out = { .x = y };
 
   for (size_t j = 0; j < stream->n_signals; j++)
-    if (n->kind == NODE_CONV) {
+    if (n->kind == CW_NODE_CONV) {
       cw_conv_stream *conv = &s->signals[j].conv;
 
       out.n = cw_conv_stream_push (conv, be, in.x[j], in.ld, in.n, end, NULL, 0);
@@ -528,7 +554,7 @@ push_from (cw_seanet_stream *stream, size_t first, columns c, bool end)
   const cw_seanet *net = stream->net;
 
   for (size_t i = first; i < net->n_nodes; i++) {
-    const node   *this = &net->nodes[i];
+    const cw_node   *this = &net->nodes[i];
     node_stream  *s = &stream->nodes[i];
     const float **y = stream->nodes[i + 1].x;
 
@@ -538,7 +564,7 @@ push_from (cw_seanet_stream *stream, size_t first, columns c, bool end)
     }
     if (c.n == 0 && !end)
       return;
-    c = this->kind == NODE_LSTM ? push_lstm (stream, &this->lstm, &s->lstm, c, y) : push_signals (stream, this, s, c, end, y);
+    c = this->kind == CW_NODE_LSTM ? push_lstm (stream, &this->lstm, &s->lstm, c, y) : push_signals (stream, this, s, c, end, y);
   }
   for (size_t j = 0; j < stream->n_signals; j++) {
     const size_t c_out = net->nodes[net->n_nodes - 1].c_out;

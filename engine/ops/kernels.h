@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/tensor.h"
+#include "ops/lanes.h"
 
 typedef enum { CW_LEVEL_C, CW_LEVEL_AVX2, CW_LEVEL_AVX512, CW_LEVEL_VNNI, CW_N_LEVELS } cw_level;
 
@@ -30,7 +31,7 @@ typedef float (*cw_quantise_fn) (int16_t *q, const float *x, size_t n);
 /* Weights stand so that a product reads them one byte after the other: rows in fours, of which CW_PAD columns each stand behind
  * one another, then the next columns. Both sizes are padded with zeros, to fours and to CW_PAD. Place of row i, column c: */
 #define CW_TILE_ROWS 4
-static inline size_t
+static inline CW_EVERYWHERE size_t
 cw_tiled (size_t i, size_t c, size_t n_in)
 {
   return i / CW_TILE_ROWS * CW_TILE_ROWS * n_in + c / CW_PAD * CW_PAD * CW_TILE_ROWS + i % CW_TILE_ROWS * CW_PAD + c % CW_PAD;

@@ -10,7 +10,7 @@
 
 static __global__ void __launch_bounds__ (THREADS) conv (const __grid_constant__ cw_gpu_conv a)
 {
-  const uint32_t column = blockIdx.x * THREADS + threadIdx.x, m = blockIdx.y * CW_PANEL;
+  const uint32_t column = blockIdx.x * THREADS + threadIdx.x, m = blockIdx.y * CW_PANEL, signal = blockIdx.z;
   const float   *panel = a.panels + (size_t) m * a.c_in * a.kernel;
   float          sums[CW_PANEL];
 
@@ -20,7 +20,7 @@ static __global__ void __launch_bounds__ (THREADS) conv (const __grid_constant__
   for (unsigned i = 0; i < CW_PANEL; i++)
     sums[i] = a.bias[m + i];
   for (uint32_t c = 0; c < a.c_in; c++) {
-    const float *x = a.x + (size_t) c * a.ld_x + (a.first + (int64_t) column * a.stride);
+    const float *x = a.x + ((size_t) signal * a.c_in + c) * a.ld_x + (a.first + (int64_t) column * a.stride);
 
     for (uint32_t tap = 0; tap < a.kernel; tap++, panel += CW_PANEL) {
       const float  value = x[(int64_t) tap * a.dilation];
@@ -38,11 +38,13 @@ static __global__ void __launch_bounds__ (THREADS) conv (const __grid_constant__
   }
   CW_GPU_UNROLL (8)
   for (unsigned i = 0; i < CW_PANEL; i++) {
-    const uint32_t row = (m + i) / a.phases;
-    const int64_t  at = (int64_t) column * a.phases + (m + i) % a.phases - a.skip;
+    const size_t  row = (size_t) signal * (a.m / a.phases) + (m + i) / a.phases;
+    const int64_t at = (int64_t) column * a.phases + (m + i) % a.phases - a.skip;
 
-    if (m + i < a.m && at >= 0 && at < a.n_out)
-      a.y[(size_t) row * a.ld_y + at] = sums[i] + (a.addend ? a.addend[(size_t) row * a.ld_addend + at] : 0.0f);
+    if (m + i < a.m && at >= 0 && at < a.n_out) {
+      const float value = sums[i] + (a.addend ? a.addend[row * a.ld_addend + at] : 0.0f);
+      a.y[row * a.ld_y + at] = !a.elu || value > 0.0f ? value : cw_expm1f (value);
+    }
   }
 }
 
@@ -51,5 +53,5 @@ cw_cuda_conv (cudaStream_t stream, const cw_gpu_conv *a)
 {
   if (a->n == 0)
     return cudaSuccess;
-  return CW_LAUNCH (conv, dim3 (pieces_of (a->n, THREADS), pieces_of (a->m, CW_PANEL)), THREADS, 0, stream, *a);
+  return CW_LAUNCH (conv, dim3 (pieces_of (a->n, THREADS), pieces_of (a->m, CW_PANEL), a->n_signals), THREADS, 0, stream, *a);
 }

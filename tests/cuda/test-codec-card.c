@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test-codec-card.c: the codec's decoder on a card gives the processor's samples to the bit: in pushes of any size, with several signals side
+ *     by side, with its LSTM in f32, 16 and 8 bits. And when the card fails, at whatever call, the processor goes on from where the stream
+ *     stood, with the same samples.
+ *
+ *     test-codec-card MODEL [failures]
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <string.h>
+
+#include "check.h"
+#include "generate/model.h"
+
+#define FRAMES  19
+#define SIGNALS 3
+#define BOOKS   2
+
+enum { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH }; /* tests/cuda-on-cpu/include/cuda-on-cpu.h */
+#define LAUNCH_FAILURE 719
+#define OUT_OF_MEMORY  2
+
+typedef void (*fail_fn) (int call, long nth, int error);
+
+typedef struct {
+  cw_engine *engine;
+  cw_model  *model;
+} side;
+
+static const char *folder;
+static int32_t     codes[SIGNALS][BOOKS][FRAMES];
+
+static side
+open_side (const char *backend, cw_precision precision)
+{
+  cw_error error = { 0 };
+  side     s = { .engine = cw_engine_new (&(cw_engine_options){ .backend = backend, .n_threads = 2 }, &error) };
+
+  s.model = s.engine ? cw_model_load (s.engine, folder, &(cw_model_options){ .precision = precision }, &error) : NULL;
+  if (!s.model) {
+    fprintf (stderr, "%s\n", error.message);
+    exit (error.code == CW_ERROR_DEVICE ? 77 : 1);
+  }
+  return s;
+}
+
+static void
+close_side (side *s)
+{
+  cw_model_free (s->model);
+  cw_engine_free (s->engine);
+}
+
+/* All signals in pushes of @push frames: [SIGNALS, C, FRAMES * hop]. @left receives whether a card was left. */
+static float *
+decode (const side *s, size_t n_signals, size_t push, bool *left)
+{
+  const cw_encodec_config *config = cw_encodec_get_config (s->model->codec);
+  const size_t             n = FRAMES * config->hop_samples, c = config->net.n_channels;
+  cw_error                 error = { 0 };
+  cw_encodec_stream       *stream = cw_encodec_stream_new (s->model->codec, push, n_signals, &error);
+  float                   *sound = calloc (n_signals * c * n, sizeof *sound);
+  size_t                   done = 0;
+
+  if (!stream || !sound)
+    exit (1);
+  for (size_t at = 0; at < FRAMES; at += push) {
+    const size_t   now = FRAMES - at < push ? FRAMES - at : push;
+    const int32_t *in[SIGNALS];
+    const float   *out[SIGNALS];
+    size_t         ld, n_new = 0;
+
+    for (size_t i = 0; i < n_signals; i++)
+      in[i] = codes[i][0] + at;
+    cw_encodec_stream_queue (stream, in, FRAMES, BOOKS, now, at + now == FRAMES);
+    for (int polls = 0; !cw_encodec_stream_collect (stream, polls > 400, out, &ld, &n_new); polls++)
+      ;
+    CHECK (done + n_new <= n, "%zu samples after %zu frames", done + n_new, at + now);
+    for (size_t i = 0; i < n_signals * c && done + n_new <= n; i++)
+      memcpy (sound + i * n + done, out[i / c] + i % c * ld, n_new * sizeof *sound);
+    done += n_new;
+  }
+  CHECK (done == n, "%zu samples, expected %zu", done, n);
+  *left = *cw_encodec_stream_trouble (stream) != '\0';
+  cw_encodec_stream_free (stream);
+  return sound;
+}
+
+static void
+same (const side *s, const float *found, const float *expected, size_t n_signals, const char *what)
+{
+  const cw_encodec_config *config = cw_encodec_get_config (s->model->codec);
+  const size_t             n = n_signals * config->net.n_channels * FRAMES * config->hop_samples;
+
+  for (size_t i = 0; i < n; i++)
+    if (memcmp (&found[i], &expected[i], sizeof *found) != 0) {
+      CHECK (false, "%s: sample %zu of %zu is %.9g, the processor gives %.9g", what, i, n, (double) found[i], (double) expected[i]);
+      return;
+    }
+}
+
+static void
+test_same (cw_precision precision)
+{
+  static const size_t pushes[][2] = { { 1, 1 }, { 7, SIGNALS }, { FRAMES, 2 } };
+  side                cpu = open_side ("cpu", precision), card = open_side ("cuda-on-cpu", precision);
+  bool                left;
+
+  CHECK (strcmp (cw_model_get_info (card.model)->device, "cpu") != 0 || strstr (cw_model_get_info (card.model)->device_note, "codec is on the card"),
+         "the codec is not on the card: %s", cw_model_get_info (card.model)->device_note);
+  for (size_t i = 0; i < sizeof pushes / sizeof *pushes; i++) {
+    float *expected = decode (&cpu, pushes[i][1], FRAMES, &left), *found = decode (&card, pushes[i][1], pushes[i][0], &left);
+    char   what[80];
+
+    snprintf (what, sizeof what, "%s, pushes of %zu, %zu signals", cw_precision_name (precision), pushes[i][0], pushes[i][1]);
+    CHECK (!left, "%s: the card was left", what);
+    same (&cpu, found, expected, pushes[i][1], what);
+    free (expected);
+    free (found);
+  }
+  close_side (&card);
+  close_side (&cpu);
+}
+
+/* The nth call of a kind fails while the sound is decoded. Returns whether the card was left for it. */
+static bool
+test_failure (fail_fn fail, int call, long nth, int code, const side *cpu, const float *expected)
+{
+  side   card = open_side ("cuda-on-cpu", CW_PRECISION_INT8);
+  float *found;
+  bool   left;
+  char   what[64];
+
+  snprintf (what, sizeof what, "%s %ld answers %d", call == COC_LAUNCH ? "launch" : call == COC_ALLOCATION ? "allocation" : "call", nth, code);
+  fail (call, nth, code);
+  found = decode (&card, 2, 8, &left);
+  fail (call, -1, 0);
+  same (cpu, found, expected, 2, what);
+  free (found);
+  close_side (&card);
+  return left;
+}
+
+static void
+test_failures (fail_fn fail)
+{
+  side   cpu = open_side ("cpu", CW_PRECISION_INT8);
+  bool   left;
+  float *expected = decode (&cpu, 2, FRAMES, &left);
+  size_t n_left = 0;
+
+  for (long nth = 0; nth < 400; nth += nth < 4 ? 1 : 37)
+    n_left += test_failure (fail, COC_LAUNCH, nth, LAUNCH_FAILURE, &cpu, expected);
+  CHECK (n_left > 4, "the card was left %zu times", n_left);
+  for (long nth = 0; nth < 600; nth += nth < 40 ? 9 : 61)
+    n_left += test_failure (fail, COC_ANY_CALL, nth, LAUNCH_FAILURE, &cpu, expected);
+  for (long nth = 0; nth < 16; nth++) {
+    left = test_failure (fail, COC_ALLOCATION, nth, OUT_OF_MEMORY, &cpu, expected);
+    CHECK (left || nth > 8, "allocation %ld fails, and nothing is said", nth);
+  }
+  free (expected);
+  close_side (&cpu);
+}
+
+int
+main (int argc, char **argv)
+{
+  const char *module = getenv ("CW_CUDA_MODULE");
+  void       *library = dlopen (module ? module : "", RTLD_NOW), *symbol = library ? dlsym (library, "coc_fail") : NULL;
+  fail_fn     fail;
+  side        any;
+
+  if (argc < 2)
+    return 2;
+  folder = argv[1];
+  any = open_side ("cpu", CW_PRECISION_F32);
+  for (size_t j = 0; j < SIGNALS * BOOKS * FRAMES; j++)
+    codes[j / FRAMES / BOOKS][j / FRAMES % BOOKS][j % FRAMES] = (int32_t) (j * 7919 % 1009 % cw_model_get_info (any.model)->codebook_size);
+  close_side (&any);
+  if (argc == 2) {
+    test_same (CW_PRECISION_F32);
+    test_same (CW_PRECISION_F16);
+    test_same (CW_PRECISION_INT8);
+    return check_done ();
+  }
+  if (!symbol) {
+    fprintf (stderr, "CW_CUDA_MODULE does not name the stand-in\n");
+    return 77;
+  }
+  memcpy (&fail, &symbol, sizeof fail);
+  test_failures (fail);
+  return check_done ();
+}
