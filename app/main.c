@@ -39,9 +39,11 @@ say_help (void)
 int
 main (int argc, char **argv)
 {
+  const char *locale_folder = g_getenv ("CLIPWRIGHT_LOCALE_DIR"); /* a translation can be tried before it is installed */
+
   setlocale (LC_ALL, "");
   setlocale (LC_NUMERIC, "C"); /* numbers in commands and files have points everywhere */
-  bindtextdomain ("clipwright", CLIPWRIGHT_LOCALE_DIR);
+  bindtextdomain ("clipwright", locale_folder && *locale_folder ? locale_folder : CLIPWRIGHT_LOCALE_DIR);
   bind_textdomain_codeset ("clipwright", "UTF-8");
   textdomain ("clipwright");
   signal (SIGXFSZ, SIG_IGN); /* a file at its size limit is an error of the write, not the end of the program */

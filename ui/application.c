@@ -96,6 +96,7 @@ on_startup (GtkApplication *application, gpointer data)
     { "starts.later", { "<Control><Shift>l" } },
     { "starts.endless", { "<Control><Shift>e" } },
     { "win.rename", { "F2" } },
+    { "win.show-clips", { "F9" } },
     { "win.zoom-in", { "<Control>plus", "<Control>equal" } },
     { "win.zoom-out", { "<Control>minus" } },
     { "win.zoom-fit", { "<Control>0" } },

@@ -21,6 +21,16 @@ G_DEFINE_FINAL_TYPE (CwModelChooser, cw_model_chooser, ADW_TYPE_BIN)
 
 static guint chosen_signal, more_signal;
 
+/* The button may show only a part of it. */
+static void
+show_name (CwModelChooser *chooser)
+{
+  GtkStringObject *name = gtk_drop_down_get_selected_item (chooser->drop_down);
+  g_autofree char *text = name ? g_strdup_printf (_ ("Model: %s"), gtk_string_object_get_string (name)) : g_strdup (_ ("Model"));
+
+  gtk_widget_set_tooltip_text (GTK_WIDGET (chooser->drop_down), text);
+}
+
 static void
 on_selected (CwModelChooser *chooser)
 {
@@ -33,6 +43,7 @@ on_selected (CwModelChooser *chooser)
     g_signal_emit (chooser, more_signal, 0);
   } else {
     chooser->chosen = selected;
+    show_name (chooser);
     g_signal_emit (chooser, chosen_signal, 0);
   }
 }
@@ -68,6 +79,7 @@ cw_model_chooser_list (CwModelChooser *chooser, const char *name)
   chooser->chosen = chosen != GTK_INVALID_LIST_POSITION || chooser->places->len == 0 ? chosen : 0;
   gtk_drop_down_set_selected (chooser->drop_down, chooser->chosen);
   g_signal_handlers_unblock_by_func (chooser->drop_down, on_selected, chooser);
+  show_name (chooser);
   now = cw_model_chooser_get_place (chooser);
   if (!old || g_strcmp0 (before ? before->folder : NULL, now ? now->folder : NULL) != 0)
     g_signal_emit (chooser, chosen_signal, 0);
@@ -115,8 +127,11 @@ cw_model_chooser_class_init (CwModelChooserClass *class)
 static void
 cw_model_chooser_init (CwModelChooser *chooser)
 {
+  g_autoptr (GtkListItemFactory) short_names = gtk_builder_list_item_factory_new_from_resource (NULL, "/io/github/clipwright/Clipwright/model-name.ui");
+
   chooser->drop_down = GTK_DROP_DOWN (gtk_drop_down_new (NULL, NULL));
-  gtk_widget_set_tooltip_text (GTK_WIDGET (chooser->drop_down), _ ("Model"));
+  gtk_drop_down_set_list_factory (chooser->drop_down, gtk_drop_down_get_factory (chooser->drop_down));
+  gtk_drop_down_set_factory (chooser->drop_down, short_names); /* the button may be narrower than the longest name of the list */
   gtk_accessible_update_property (GTK_ACCESSIBLE (chooser->drop_down), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Model"), -1);
   adw_bin_set_child (ADW_BIN (chooser), GTK_WIDGET (chooser->drop_down));
   g_signal_connect_swapped (chooser->drop_down, "notify::selected", G_CALLBACK (on_selected), chooser);

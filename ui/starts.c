@@ -241,7 +241,9 @@ add_row (CwStarts *starts, double from_s, const char *prompt)
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (seconds), from_s);
   gtk_widget_set_tooltip_text (seconds, _ ("Seconds from the clip’s start"));
   gtk_editable_set_text (GTK_EDITABLE (text), prompt);
-  gtk_editable_set_width_chars (GTK_EDITABLE (text), 28);
+  gtk_editable_set_width_chars (GTK_EDITABLE (text), 12);
+  gtk_editable_set_max_width_chars (GTK_EDITABLE (text), 28);
+  gtk_widget_set_hexpand (text, TRUE);
   gtk_entry_set_placeholder_text (GTK_ENTRY (text), _ ("Prompt from then on"));
   gtk_widget_set_tooltip_text (remove, _ ("Remove this prompt"));
   g_signal_connect (remove, "clicked", G_CALLBACK (on_row_removed), starts);

@@ -175,7 +175,7 @@ cw_wave_view_measure (GtkWidget *widget, GtkOrientation orientation, int for_siz
   (void) widget;
   (void) for_size;
   *minimum = orientation == GTK_ORIENTATION_HORIZONTAL ? 200 : 90;
-  *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 700 : 260;
+  *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? 560 : 260;
   *minimum_baseline = *natural_baseline = -1;
 }
 

@@ -161,10 +161,19 @@ on_reuse (GSimpleAction *action, GVariant *parameter, gpointer data)
   gtk_widget_grab_focus (GTK_WIDGET (window->prompt));
 }
 
+/* Where the list lies over the wave, it makes way for it. */
+static void
+uncover_wave (CwWindow *window)
+{
+  if (adw_flap_get_folded (window->flap))
+    adw_flap_set_reveal_flap (window->flap, FALSE);
+}
+
 static void
 on_row_action (CwClipRow *row, const char *name, CwWindow *window)
 {
   cw_window_select_clip (window, cw_clip_row_get_clip (row));
+  uncover_wave (window);
   if (strcmp (name, "play") == 0)
     cw_window_play_shown (window, 0.0);
   else
@@ -176,6 +185,7 @@ on_row_activated (GtkListBox *box, GtkListBoxRow *row, CwWindow *window)
 {
   (void) box;
   cw_window_select_clip (window, cw_clip_row_get_clip (CW_CLIP_ROW (row)));
+  uncover_wave (window);
   cw_window_play_shown (window, 0.0);
 }
 
@@ -229,6 +239,7 @@ on_open (GSimpleAction *action, GVariant *parameter, gpointer data)
 void
 cw_window_set_up_clips (CwWindow *window)
 {
+  g_autoptr (GPropertyAction) show_clips = g_property_action_new ("show-clips", window->flap, "reveal-flap");
   static const GActionEntry actions[] = {
     { .name = "export", .activate = on_export }, { .name = "rename", .activate = on_rename },
     { .name = "delete", .activate = on_delete }, { .name = "undo-delete", .activate = on_undo_delete },
@@ -236,6 +247,7 @@ cw_window_set_up_clips (CwWindow *window)
   };
 
   g_action_map_add_action_entries (G_ACTION_MAP (window), actions, G_N_ELEMENTS (actions), window);
+  g_action_map_add_action (G_ACTION_MAP (window), G_ACTION (show_clips));
   window->clips = cw_clip_list_new ();
   g_signal_connect (window->clip_box, "row-activated", G_CALLBACK (on_row_activated), window);
   gtk_list_box_bind_model (window->clip_box, cw_clip_list_get_model (window->clips), make_row, window, NULL);

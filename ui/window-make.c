@@ -121,7 +121,7 @@ add_suggestions (CwWindow *window)
 
     gtk_widget_add_css_class (button, "pill");
     g_signal_connect (button, "clicked", G_CALLBACK (on_suggestion), window);
-    gtk_box_append (window->suggestions, button);
+    cw_wrap_box_append (window->suggestions, button);
   }
 }
 

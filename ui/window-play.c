@@ -70,6 +70,7 @@ show_making (CwWindow *window)
     text = g_strdup (_ ("Loading the model…"));
   }
   gtk_label_set_text (window->making, text ? text : "");
+  gtk_widget_set_visible (GTK_WIDGET (window->making), text != NULL);
 }
 
 static void

@@ -20,6 +20,7 @@
 #include "player.h"
 #include "starts.h"
 #include "wave-view.h"
+#include "wrap-box.h"
 
 struct _CwWindow {
   AdwApplicationWindow parent;
@@ -44,7 +45,9 @@ struct _CwWindow {
   GtkLabel       *sound_problem, *model_problem, *clock, *making;
   AdwToastOverlay *toasts;
   GtkStack       *stage;
-  GtkBox         *suggestions;
+  AdwStatusPage  *empty_page;
+  CwWrapBox      *suggestions;
+  AdwFlap        *flap; /* content and the list of clips; folded where both do not fit */
   CwWaveView     *wave;
   CwStarts       *starts;
   CwMagnetSettings *magnet;

@@ -138,6 +138,7 @@ cw_window_class_init (CwWindowClass *class)
   G_OBJECT_CLASS (class)->finalize = cw_window_finalize;
   GTK_WINDOW_CLASS (class)->close_request = cw_window_close_request;
   g_type_ensure (CW_TYPE_MODEL_CHOOSER);
+  g_type_ensure (CW_TYPE_WRAP_BOX);
   g_type_ensure (CW_TYPE_WAVE_VIEW);
   g_type_ensure (CW_TYPE_STARTS);
   g_type_ensure (CW_TYPE_MAGNET_SETTINGS);
@@ -151,6 +152,8 @@ cw_window_class_init (CwWindowClass *class)
   BIND (making);
   BIND (toasts);
   BIND (stage);
+  BIND (empty_page);
+  BIND (flap);
   BIND (suggestions);
   BIND (wave);
   BIND (starts);
@@ -177,10 +180,24 @@ cw_window_class_init (CwWindowClass *class)
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_z, GDK_CONTROL_MASK, "win.undo-delete", NULL);
 }
 
+/* A narrow window has no room for a picture. */
+static void
+on_folded (CwWindow *window)
+{
+  const gboolean narrow = adw_flap_get_folded (window->flap);
+
+  adw_status_page_set_icon_name (window->empty_page, narrow ? NULL : "audio-x-generic-symbolic");
+  if (narrow)
+    gtk_widget_add_css_class (GTK_WIDGET (window->empty_page), "compact");
+  else
+    gtk_widget_remove_css_class (GTK_WIDGET (window->empty_page), "compact");
+}
+
 static void
 cw_window_init (CwWindow *window)
 {
   gtk_widget_init_template (GTK_WIDGET (window));
+  g_signal_connect_swapped (window->flap, "notify::folded", G_CALLBACK (on_folded), window);
   window->settings = cw_settings_new ();
   window->maker = cw_maker_new ();
   cw_window_set_up_clips (window);

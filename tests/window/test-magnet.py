@@ -6,9 +6,8 @@ import re
 import shutil
 import sys
 import tempfile
-import time
 
-from stage import SLOW, Stage
+from stage import play, wait_for
 
 CASES = os.path.abspath(sys.argv[2])
 OWN = ("decoding_steps", "spans", "guidance_end")
@@ -17,12 +16,8 @@ OWN = ("decoding_steps", "spans", "guidance_end")
 def make(stage, name):
     """Makes a clip and returns what its file says of those settings."""
     path = f"{stage.folder}/{name}.wav"
-    stage.key("ctrl+l", "ctrl+a")
-    stage.type("rain")
-    stage.key("Return")
-    time.sleep(3.0 * SLOW)
+    stage.generate("rain")
     stage.export(path)
-    time.sleep(0.5 * SLOW)
     with open(path, "rb") as file:
         recipe, _ = json.JSONDecoder().raw_decode(re.search(rb'\{"program".*', file.read(), re.DOTALL).group().decode(errors="replace"))
     return [recipe.get(key) for key in OWN]
@@ -30,24 +25,25 @@ def make(stage, name):
 
 def to_settings(stage):
     """From the chooser past duration, seed, its lock and takes into the popover, on guidance."""
-    stage.key("ctrl+shift+m", "Tab", "Tab", "Tab", "Tab", "Tab", "space")
-    time.sleep(0.7 * SLOW)
+    stage.key("ctrl+shift+m", "Tab", "Tab", "Tab", "Tab", "Tab")
+    stage.settle()
+    stage.change("space")
 
 
 def use_again(stage):
-    """The settings of the second clip of the list."""
-    stage.xdotool("mousemove", "1138", "230", "click", "1")
-    time.sleep(0.7 * SLOW)
-    stage.key("p")
-    time.sleep(0.7 * SLOW)
+    """The settings of the second clip of the list, from its row's menu."""
+    x, y, width, _ = stage.geometry()
+    stage.xdotool("mousemove", str(x + width - 42), str(y + 175), "click", "1")
+    stage.settle()
+    stage.change("p")
 
 
-def play(stage):
+def settings(stage):
     assert make(stage, "starter") == [None, None, None]
-    stage.key("ctrl+shift+m", "space")
-    time.sleep(0.5 * SLOW)
-    stage.key("Down", "Return")
-    time.sleep(2.0 * SLOW)
+    stage.key("ctrl+shift+m")
+    stage.change("space")
+    stage.change("Down", "Return")
+    wait_for("the model", lambda: stage.can("generate"), 20)
     assert make(stage, "default") == [[20, 10, 10, 10], "nonoverlap", 1.0]
 
     to_settings(stage)
@@ -68,13 +64,8 @@ data = tempfile.mkdtemp()
 os.makedirs(f"{data}/clipwright/models")
 for case, name in (("ac_magnet", "magnet"), ("ac_t5", "t5-base")):
     os.symlink(f"{CASES}/models/{case}", f"{data}/clipwright/models/{name}")
-stage = Stage(False, manager=True, XDG_DATA_HOME=data)
-failed = True
 try:
-    play(stage)
-    stage.quit()
-    failed = False
+    play(settings, False, XDG_DATA_HOME=data)
 finally:
-    stage.close(failed)
     shutil.rmtree(data)
 print("MAGNeT's settings work")

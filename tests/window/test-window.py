@@ -2,17 +2,14 @@
 """From keys to the ear: the window under Xvfb, playing into a null sink of PulseAudio at the clip's own rate.
 
 A prompt is typed, the clip is made and played, then exported by keys; what the sink's monitor heard is compared with the file,
-sample by sample. Then rename, delete, undo and quit; and once more without any sound server.
+sample by sample. Then delete, undo and quit; and once more without any sound server.
 """
 import json
-import os
-import subprocess
-import time
 import wave
 
 import numpy as np
 
-from stage import RATE_HZ, SLOW, Stage, wait_for
+from stage import RATE_HZ, SLOW, play, wait_for
 
 
 def read_wav(path):
@@ -36,53 +33,35 @@ def compare(heard, exported):
         assert not len(wrong), f"samples {wrong[0]} to {wrong[-1]} of {len(exported)} differ from the file, by up to {error.max()}"
 
 
-def with_sound():
-    stage = Stage(True)
-    failed = True
-    try:
-        empty = stage.wave_pixels()
-        stage.type("rock drums")
-        stage.key("Return")
-        wait_for("the first sound", stage.loud, 15)
-        wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 10)
-        time.sleep(5.5 + SLOW)
-        path = f"{stage.folder}/out.wav"
-        stage.export(path)
-        exported = read_wav(path)
-        if SLOW == 1:  # under the sanitizers a loaded machine makes sound slower than it promised, and playback has gaps
-            compare(stage.heard().astype(np.float64), exported)
-        report = json.load(open(f"{stage.folder}/.local/state/clipwright/playback.json"))
-        assert report["underruns"] == 0 or SLOW > 1, report
-        # delete and bring back: the wave goes and comes
-        shown = stage.wave_pixels()
-        stage.key("Tab", "Tab", "Tab")  # out of the prompt, where Delete deletes letters
-        stage.key("Delete")
-        wait_for("the empty page", lambda: stage.wave_pixels() < shown / 2, 5)
-        stage.key("ctrl+z")
-        wait_for("the clip that was brought back", lambda: stage.wave_pixels() > shown / 2, 5)
-        stage.quit()
-        failed = False
-    finally:
-        log = stage.close(failed)
-    assert "CRITICAL" not in log, log
+def with_sound(stage):
+    empty = stage.wave_pixels()
+    stage.type("rock drums")
+    stage.key("Return")
+    wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 20)
+    wait_for("the clip, and then a second", lambda: stage.heard_s() > 5.0, 30)
+    stage.finish()
+    path = f"{stage.folder}/out.wav"
+    stage.export(path)
+    exported = read_wav(path)
+    if SLOW == 1:  # under the sanitizers a loaded machine makes sound slower than it promised, and playback has gaps
+        compare(stage.heard().astype(np.float64), exported)
+    report = json.load(open(f"{stage.folder}/.local/state/clipwright/playback.json"))
+    assert report["underruns"] == 0 or SLOW > 1, report
+    # delete and bring back: the wave goes and comes
+    shown = stage.wave_pixels()
+    stage.key("Tab", "Tab", "Tab")  # out of the prompt, where Delete deletes letters
+    stage.key("Delete")
+    wait_for("the empty page", lambda: stage.wave_pixels() < shown / 2, 10)
+    stage.key("ctrl+z")
+    wait_for("the clip that was brought back", lambda: stage.wave_pixels() > shown / 2, 10)
 
 
-def without_sound():
-    stage = Stage(False)
-    failed = True
-    try:
-        empty = stage.wave_pixels()
-        stage.type("heavy rain")
-        stage.key("Return")
-        wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 20)
-        time.sleep(2.0 * SLOW)
-        stage.export(f"{stage.folder}/silent.wav")
-        assert np.abs(read_wav(f"{stage.folder}/silent.wav")).max() > 0.01
-        stage.quit()
-        failed = False
-    finally:
-        log = stage.close(failed)
-    assert "CRITICAL" not in log, log
+def without_sound(stage):
+    empty = stage.wave_pixels()
+    stage.generate("heavy rain")
+    wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 20)
+    stage.export(f"{stage.folder}/silent.wav")
+    assert np.abs(read_wav(f"{stage.folder}/silent.wav")).max() > 0.01
 
 
 def recipe_of(path):
@@ -91,55 +70,47 @@ def recipe_of(path):
     return json.JSONDecoder().raw_decode(data[data.index(b'{"program"'):].decode(errors="replace"))[0]
 
 
-def beginnings():
+def beginnings(stage):
     """By keys alone: a sound to continue, a prompt that begins later, and a clip without an end."""
-    stage = Stage(False)
-    failed = True
-    try:
-        tone = f"{stage.folder}/tone.wav"
-        with wave.open(tone, "wb") as file:
-            file.setnchannels(2)
-            file.setsampwidth(2)
-            file.setframerate(44100)
-            file.writeframes((9000 * np.sin(np.arange(2 * 44100) * 0.03)).astype("<i2").tobytes())
-        empty = stage.wave_pixels()
-        stage.key("ctrl+shift+o")
-        time.sleep(1.5 * SLOW)
-        stage.type(tone)
-        stage.key("Return")
-        time.sleep(1.5 * SLOW)
-        stage.key("ctrl+l")
-        stage.type("rock drums")
-        stage.key("ctrl+shift+l")
-        stage.type("heavy rain")
-        stage.key("Escape")
-        if picture := os.environ.get("CLIPWRIGHT_TEST_PICTURE"):
-            subprocess.run(["import", "-window", "root", picture], env=stage.env)
-        stage.key("ctrl+Return")
-        wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 30)
-        time.sleep(6.0 * SLOW)
-        path = f"{stage.folder}/on.wav"
-        stage.export(path)
-        recipe = recipe_of(path)
-        assert recipe["continues"]["file"] == "tone.wav" and recipe["prompt"] == "rock drums", recipe
-        assert recipe["later_prompts"] == [{"from_s": 2.0, "prompt": "heavy rain"}], recipe
-        stage.key("ctrl+shift+e")
-        stage.key("ctrl+Return")
-        time.sleep(6.0 * SLOW)
-        stage.key("ctrl+l", "Escape")
-        time.sleep(1.5 * SLOW)
-        path = f"{stage.folder}/endless.wav"
-        stage.export(path)
-        assert recipe_of(path)["endless"] is True, recipe_of(path)
-        assert len(read_wav(path)) > RATE_HZ, len(read_wav(path))
-        stage.quit()
-        failed = False
-    finally:
-        log = stage.close(failed)
-    assert "CRITICAL" not in log, log
+    tone = f"{stage.folder}/tone.wav"
+    with wave.open(tone, "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(44100)
+        file.writeframes((9000 * np.sin(np.arange(2 * 44100) * 0.03)).astype("<i2").tobytes())
+    stage.key("ctrl+shift+o")
+    stage.await_dialog()
+    stage.type(tone)
+    stage.settle()
+    stage.key("Return")
+    stage.await_main()
+    stage.settle()
+    stage.key("ctrl+l")
+    stage.type("rock drums")
+    stage.change("ctrl+shift+l")
+    stage.type("heavy rain")
+    stage.change("Escape")
+    stage.change("ctrl+Return")
+    stage.finish(60)
+    path = f"{stage.folder}/on.wav"
+    stage.export(path)
+    recipe = recipe_of(path)
+    assert recipe["continues"]["file"] == "tone.wav" and recipe["prompt"] == "rock drums", recipe
+    assert recipe["later_prompts"] == [{"from_s": 2.0, "prompt": "heavy rain"}], recipe
+    stage.change("ctrl+shift+e")
+    stage.key("ctrl+Return")
+    wait_for("the endless clip", lambda: stage.can("stop") and stage.can("export"), 20)
+    before = stage.colours()
+    wait_for("more of it", lambda: not np.array_equal(before, stage.colours()), 20)
+    stage.key("ctrl+l", "Escape")
+    stage.finish(20)
+    path = f"{stage.folder}/endless.wav"
+    stage.export(path)
+    assert recipe_of(path)["endless"] is True, recipe_of(path)
+    assert len(read_wav(path)) > RATE_HZ // 4, len(read_wav(path))
 
 
-with_sound()
-without_sound()
-beginnings()
+play(with_sound, True)
+play(without_sound, False)
+play(beginnings, False)
 print("the window works")
