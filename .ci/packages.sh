@@ -10,7 +10,7 @@ build_packages=(
 )
 # to test it: a display, a sound server, keys, tools that look at results, and older processors
 test_packages=(
-  xvfb openbox dbus-daemon x11-utils pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev qemu-user
+  xvfb openbox dbus-daemon gnome-keyring x11-utils pulseaudio pulseaudio-utils xdotool imagemagick python3-numpy valgrind appstream g++ libopenblas-dev qemu-user
 )
 
 # Installs those of its arguments that are missing; says what and why.

@@ -23,8 +23,6 @@
 #include "retry.h"
 
 #define PIECE_BYTES        (1 << 18)
-#define SLOW_S             60
-#define SLOW_BYTES         4096 /* in SLOW_S: less is a server that only pretends to send */
 #define PROGRESS_BYTES     (1 << 20) /* what counts as getting on between two failures */
 #define SMALL_BYTES        (16 << 20) /* JSON up to this is looked at whole */
 
@@ -230,7 +228,7 @@ read_body (Fetch *f, CwHubReply *reply, int out, GError **error)
 {
   g_autofree guchar *piece = g_malloc (PIECE_BYTES);
   const gint64       size = f->file->size >= 0 ? f->file->size : reply->length;
-  gint64             slow_since = g_get_monotonic_time (), slow_bytes = 0;
+  CwHubPace          pace = { 0 };
 
   for (;;) {
     GError      *problem = NULL;
@@ -249,13 +247,8 @@ read_body (Fetch *f, CwHubReply *reply, int out, GError **error)
     g_checksum_update (f->hash, piece, n);
     f->n_here += n;
     tell (f, n);
-    slow_bytes += n;
-    if (g_get_monotonic_time () - slow_since > SLOW_S * (gint64) G_USEC_PER_SEC) {
-      if (slow_bytes < SLOW_BYTES)
-        return fail_sent (f, CW_HUB_ERROR_TEMPORARY, _ ("the server sends next to nothing."), error);
-      slow_since = g_get_monotonic_time ();
-      slow_bytes = 0;
-    }
+    if (!cw_hub_keeps_pace (f->fetch->hub, &pace, n, f->what, error))
+      return FALSE;
   }
   if (size >= 0 && f->n_here < size)
     return fail_sent (f, CW_HUB_ERROR_TEMPORARY, _ ("the connection was cut before the end."), error);

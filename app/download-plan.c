@@ -83,6 +83,7 @@ read_all (CwHub *hub, CwHubReply *reply, const char *what, GCancellable *cancell
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autofree guchar     *piece = g_malloc (1 << 16);
+  CwHubPace              pace = { 0 };
   gssize                 n;
 
   do {
@@ -93,6 +94,8 @@ read_all (CwHub *hub, CwHubReply *reply, const char *what, GCancellable *cancell
       return NULL;
     }
     g_byte_array_append (bytes, piece, (guint) n);
+    if (!cw_hub_keeps_pace (hub, &pace, n, what, error))
+      return NULL;
   } while (n > 0 && bytes->len <= LIST_MAX_BYTES);
   if (n > 0) {
     g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_REFUSED, _ ("%s: the answer is longer than %d MiB, which no such list is."), what,

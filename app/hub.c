@@ -4,7 +4,8 @@
  *
  * Redirects are followed here, not by libsoup: the first answer of the hub states a file's hash, size and commit in headers of its own
  * (X-Linked-ETag, X-Linked-Size, X-Repo-Commit), the storage that it redirects to does not. The token goes to the hub's own origin
- * only, and only over TLS or within this machine.
+ * only, and only over TLS or within this machine. libsoup's timeout is one of silence: a server that sends a byte of its headers now and
+ * then would keep it for ever, so that the headers as a whole have a deadline.
  */
 #include "hub.h"
 
@@ -13,11 +14,15 @@
 #include <string.h>
 
 #include "clipwright-config.h"
+#include "deadline.h"
 #include "hub-token.h"
 #include "settings.h"
 
 #define DEFAULT_ENDPOINT  "https://huggingface.co"
 #define DEFAULT_TIMEOUT_S 10
+#define HEADERS_TIMEOUTS  3    /* longest silences in which all headers must have come */
+#define PACE_TIMEOUTS     6    /* in which a body must have got on by PACE_BYTES */
+#define PACE_BYTES        4096
 #define MAX_REDIRECTS     10
 #define MAX_CONNECTIONS   8
 #define QUOTE_MAX_BYTES   200
@@ -53,6 +58,22 @@ cw_hub_default_endpoint (void)
   return endpoint;
 }
 
+/* Certificates that are trusted instead of the system's, for networks with an authority of their own; NULL with @error when they cannot
+ * be read, without @error when none are named. */
+static GTlsDatabase *
+read_authorities (GError **error)
+{
+  const char        *named = g_getenv ("SSL_CERT_FILE");
+  g_autofree char   *path = named && *named ? g_canonicalize_filename (named, NULL) : NULL;
+  g_autoptr (GError) problem = NULL;
+  GTlsDatabase      *authorities = path ? g_tls_file_database_new (path, &problem) : NULL;
+
+  if (problem)
+    g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_REFUSED, _ ("SSL_CERT_FILE names “%s”, which holds no certificates: %s."), named,
+                 problem->message);
+  return authorities;
+}
+
 CwHub *
 cw_hub_new (GError **error)
 {
@@ -60,6 +81,8 @@ cw_hub_new (GError **error)
   g_autoptr (GUri) endpoint = g_uri_parse (text, SOUP_HTTP_URI_FLAGS, NULL);
   const char      *asked = g_getenv ("HF_HUB_DOWNLOAD_TIMEOUT"), *scheme = endpoint ? g_uri_get_scheme (endpoint) : NULL;
   guint64          timeout_s = DEFAULT_TIMEOUT_S;
+  g_autoptr (GTlsDatabase) authorities = NULL;
+  GError          *problem = NULL;
   CwHub           *hub;
 
   if (is_true (g_getenv ("HF_HUB_OFFLINE"))) {
@@ -77,6 +100,11 @@ cw_hub_new (GError **error)
                  _ ("HF_ENDPOINT is “%s”; it must be the address of a hub, like https://hub.example.org."), text);
     return NULL;
   }
+  authorities = read_authorities (&problem);
+  if (problem) {
+    g_propagate_error (error, problem);
+    return NULL;
+  }
   if (asked)
     g_ascii_string_to_unsigned (asked, 10, 1, 3600, &timeout_s, NULL);
   hub = g_new0 (CwHub, 1);
@@ -87,6 +115,8 @@ cw_hub_new (GError **error)
   g_mutex_init (&hub->lock);
   hub->session = soup_session_new_with_options ("user-agent", "Clipwright/" CLIPWRIGHT_VERSION, "timeout", hub->timeout_s, "max-conns",
                                                 2 * MAX_CONNECTIONS, "max-conns-per-host", MAX_CONNECTIONS, NULL);
+  if (authorities)
+    soup_session_set_tls_database (hub->session, authorities);
   soup_session_remove_feature_by_type (hub->session, SOUP_TYPE_CONTENT_DECODER); /* bytes as they are stored, or hashes mean nothing */
   return hub;
 }
@@ -199,6 +229,24 @@ void
 cw_hub_take_read_error (CwHub *hub, const char *what, GError *problem, GError **error)
 {
   take_transport_error (hub, hub->endpoint, what, problem, error);
+}
+
+gboolean
+cw_hub_keeps_pace (const CwHub *hub, CwHubPace *pace, gint64 n_more, const char *what, GError **error)
+{
+  const gint64 now = g_get_monotonic_time ();
+
+  if (!pace->since)
+    pace->since = now;
+  pace->n_bytes += n_more;
+  if (now - pace->since <= (gint64) hub->timeout_s * PACE_TIMEOUTS * G_USEC_PER_SEC)
+    return TRUE;
+  if (pace->n_bytes < PACE_BYTES) {
+    g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_TEMPORARY, _ ("%s: the server sends next to nothing."), what);
+    return FALSE;
+  }
+  *pace = (CwHubPace){ .since = now };
+  return TRUE;
 }
 
 /* What the server wrote, fit for a sentence: valid, short, on one line, after a colon; "" when it wrote nothing. */
@@ -404,6 +452,26 @@ is_redirect (guint status)
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+/* Sends @message; the body that answers once all headers are here, or NULL. */
+static GInputStream *
+send_message (CwHub *hub, SoupMessage *message, GUri *uri, const char *what, GCancellable *cancellable, GError **error)
+{
+  const guint   limit_s = hub->timeout_s * HEADERS_TIMEOUTS;
+  CwDeadline   *deadline = cw_deadline_new (limit_s, cancellable);
+  GError       *problem = NULL;
+  GInputStream *body = soup_session_send (hub->session, message, cw_deadline_get_cancellable (deadline), &problem);
+  const gboolean passed = cw_deadline_free (deadline);
+
+  if (!body && passed) {
+    g_error_free (problem);
+    g_set_error (error, CW_HUB_ERROR, CW_HUB_ERROR_TEMPORARY, _ ("%s: %s did not get to the end of its answer’s headers in %u seconds."), what,
+                 host_of (uri), limit_s);
+  } else if (!body) {
+    take_transport_error (hub, uri, what, problem, error);
+  }
+  return body;
+}
+
 /* Follows redirects from @uri on. */
 static gboolean
 ask_from (CwHub *hub, GUri *uri, const CwHubQuery *query, CwHubReply *reply, GCancellable *cancellable, GError **error)
@@ -417,13 +485,10 @@ ask_from (CwHub *hub, GUri *uri, const CwHubQuery *query, CwHubReply *reply, GCa
     g_autoptr (GInputStream) body = NULL;
     SoupMessageHeaders      *headers = soup_message_get_response_headers (message);
     const char              *encoding;
-    GError                  *problem = NULL;
     GUri                    *next;
 
-    if (!(body = soup_session_send (hub->session, message, cancellable, &problem))) {
-      take_transport_error (hub, at, query->what, problem, error);
+    if (!(body = send_message (hub, message, at, query->what, cancellable, error)))
       return FALSE;
-    }
     reply->status = soup_message_get_status (message);
     if (at_hub)
       read_links (headers, reply);

@@ -4,7 +4,8 @@
  *
  * Calls block: they belong on a thread of their own; several threads may use one hub. HF_ENDPOINT names a mirror, HF_HUB_OFFLINE
  * and the setting "offline" forbid any request, HF_HUB_DOWNLOAD_TIMEOUT is the longest silence in seconds (10). Proxies are the
- * desktop's or those of http_proxy, https_proxy and no_proxy, as everywhere in GIO.
+ * desktop's or those of http_proxy, https_proxy and no_proxy, as everywhere in GIO; certificates are those that the system trusts, or
+ * those in the file SSL_CERT_FILE (a company's own, a test's).
  */
 #pragma once
 
@@ -56,6 +57,13 @@ typedef struct {
 /* TRUE with status 200 or 206. Else @error is of CW_HUB_ERROR or G_IO_ERROR_CANCELLED, one sentence. Clear @reply either way. */
 gboolean    cw_hub_ask (CwHub *hub, const CwHubQuery *query, CwHubReply *reply, GCancellable *cancellable, GError **error);
 void        cw_hub_reply_clear (CwHubReply *reply);
+
+/* How fast a body comes, counted from a zeroed CwHubPace on. FALSE, with one of CW_HUB_ERROR_TEMPORARY, once the server only pretends to
+ * send: its silences are short, but next to nothing comes between them. */
+typedef struct {
+  gint64 since, n_bytes;
+} CwHubPace;
+gboolean    cw_hub_keeps_pace (const CwHub *hub, CwHubPace *pace, gint64 n_more, const char *what, GError **error);
 
 /* The error of reading a body, as one of CW_HUB_ERROR_TEMPORARY, or cancelled. @what as above. Takes @problem. */
 void        cw_hub_take_read_error (CwHub *hub, const char *what, GError *problem, GError **error);

@@ -68,7 +68,8 @@ class Download(unittest.TestCase):
     def run_(self, *arguments, code=0, **options):
         process = self.start(*arguments, **options)
         out, err = process.communicate(timeout=240)
-        self.assertEqual(process.returncode, code, f"{arguments}: {out}{err}")
+        if code is not None:
+            self.assertEqual(process.returncode, code, f"{arguments}: {out}{err}")
         return out, err
 
     def get(self, repo, *arguments, **options):
@@ -185,6 +186,56 @@ class Download(unittest.TestCase):
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 self.assertNotIn(b"hf_secret", read(f"{folder}/{name}"))
+
+    def start_keyring(self):
+        """A session bus of the test's own with GNOME's keyring on it, unlocked: the environment that finds it."""
+        if not shutil.which("gnome-keyring-daemon") or not shutil.which("dbus-daemon"):
+            self.skipTest("gnome-keyring or dbus-daemon is not installed")
+        env = self.env | {"DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.folder}/bus"}
+
+        def start(*command, **options):
+            process = subprocess.Popen(command, env=env, stdout=log, stderr=log, **options)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.terminate)
+            return process
+        log = open(f"{self.folder}/keyring.log", "wb")
+        self.addCleanup(log.close)
+        start("dbus-daemon", "--session", "--nofork", f"--address={env['DBUS_SESSION_BUS_ADDRESS']}")
+        until = time.time() + 30
+        while not os.path.exists(f"{self.folder}/bus"):
+            self.assertLess(time.time(), until)
+            time.sleep(0.02)
+        keyring = start("gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets", stdin=subprocess.PIPE)
+        keyring.stdin.write(b"password")
+        keyring.stdin.close()
+        if subprocess.run(["gdbus", "wait", "--session", "--timeout", "30", "org.freedesktop.secrets"], env=env, stdout=log, stderr=log).returncode:
+            self.skipTest(f"gnome-keyring-daemon does not start here: {read(f'{self.folder}/keyring.log').decode(errors='replace')}")
+        return env
+
+    def test_token_in_the_keyring(self):
+        env = self.start_keyring()
+        token = "hf_aTokenThatIsKept"
+        self.hub.break_(lambda r: r.server.role == "hub" and r.headers.get("Authorization") != f"Bearer {token}" and not r.reply(401))
+        self.assertIn("token", self.fails(env=env))
+        said = self.said_with_input(f"{token}\n", "models", "token", env=env)
+        said += "".join(self.get("someone/big", env=env))
+        self.has("big", self.hub.repos["someone/big"])
+        self.assertTrue(self.hub.asked("storage"))
+        self.assertTrue(all("Authorization" not in headers for headers in self.hub.asked("storage")))
+        self.run_("models", "remove", "big", "--yes", env=env)
+        self.assertIn("token", self.fails(env=env | {"HF_ENDPOINT": self.hub.address.replace("127.0.0.1", "localhost")}))  # another hub's
+        said += self.said_with_input("", "models", "token", "--forget", env=env)
+        said += self.fails(env=env)
+        self.assertNotIn(token, said)
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                if os.path.isfile(f"{folder}/{name}"):
+                    self.assertNotIn(token.encode(), read(f"{folder}/{name}"), name)
+
+    def said_with_input(self, text, *arguments, env):
+        process = subprocess.run([PROGRAM, *arguments], env=env, input=text, capture_output=True, text=True, timeout=120)
+        self.assertEqual(process.returncode, 0, process.stderr)
+        return process.stdout + process.stderr
 
     def test_proxy(self):
         port = self.hub.address.split(":")[-1]
@@ -353,6 +404,34 @@ class Download(unittest.TestCase):
         shutil.rmtree(f"{self.models}/big")
         self.hub.break_(lambda r: r.server.role == "storage" and (time.sleep(20), True)[1])
         self.assertIn("sent nothing for 1 seconds", self.fails())
+
+    def drips(self, head, body, times):
+        """The storage sends @head, then a byte of @body five times a second: no silence is long enough to be one."""
+        left = [times]
+
+        def drip(request):
+            if request.server.role != "storage" or left[0] == 0:
+                return False
+            left[0] -= 1
+            request.wfile.write(head)
+            request.close_connection = True
+            for byte in body[:300]:
+                request.wfile.write(bytes([byte]))
+                time.sleep(0.2)
+            return True
+        self.hub.break_(drip)
+
+    def test_drips_headers(self):
+        self.drips(b"HTTP/1.1 200 OK\r\nX-Padding: ", b"x" * 300, -1)
+        self.assertIn("headers in 3 seconds", self.fails())
+        self.assertGreater(len(self.hub.asked("storage")), 1)
+
+    def test_drips_body(self):
+        self.drips(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n", self.big, 1)
+        self.get("someone/big")
+        self.has("big", self.hub.repos["someone/big"])
+        self.assertRegex(self.hub.asked("storage")[1]["Range"], r"bytes=[0-9]{2}-")
+        self.assertEqual(len(self.hub.asked("storage")), 2)
 
     def stopped_by(self, number):
         """Stops a download with a signal when some of it is here; the process, what it said, and the part."""
@@ -533,20 +612,43 @@ class Download(unittest.TestCase):
         self.assertIn("127.0.0.1", self.fails(env=self.env | {"HF_ENDPOINT": f"http://127.0.0.1:{port}"}))
         self.assertIn("HF_ENDPOINT", self.fails(env=self.env | {"HF_ENDPOINT": "nonsense"}))
 
-    def test_unknown_certificate(self):
-        if not shutil.which("openssl"):
-            self.skipTest("no openssl to make a certificate with")
-        pem = f"{self.folder}/own.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", pem, "-out", f"{pem}.crt", "-days", "2", "-subj",
-                        "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    def authority(self):
+        """A certificate authority of the test's own, and a server of it on loopback: (the authority's certificate, the server's context)."""
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=self.folder)
+        with open(f"{self.folder}/leaf.ext", "w") as file:
+            file.write("subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n")
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=Test Authority")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "leaf.key", "-out", "leaf.csr", "-subj", "/CN=localhost")
+        openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "leaf.ext",
+                "-out", "leaf.pem")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(f"{pem}.crt", pem)
+        context.load_cert_chain(f"{self.folder}/leaf.pem", f"{self.folder}/leaf.key")
+        return f"{self.folder}/ca.pem", context
+
+    def test_tls(self):
+        """Safe connections: to a stranger none, to one whom the person's own authority knows one, and from there never down to an open one."""
+        pem, context = self.authority()
         hub = Hub()
         self.addCleanup(hub.close)
+        hub.repos = self.hub.repos
         hub.servers[0].socket = context.wrap_socket(hub.servers[0].socket, server_side=True)
-        line = self.fails(env=self.env | {"HF_ENDPOINT": hub.address.replace("http:", "https:"), "HF_TOKEN": "hf_secret"})
-        self.assertIn("not safe", line)
+        env = self.env | {"HF_ENDPOINT": hub.address.replace("http:", "https:"), "HF_TOKEN": "hf_secret"}
+        self.assertIn("not safe", self.fails(env=env))
         self.assertFalse(hub.requests)
+        env["SSL_CERT_FILE"] = pem
+        self.assertIn("from a safe connection to an open one on 127.0.0.1", self.fails(env=env))
+        self.assertTrue(hub.asked("hub", ending=WEIGHTS))
+        self.assertFalse(hub.asked("storage"))
+        hub.servers[1].socket = context.wrap_socket(hub.servers[1].socket, server_side=True)
+        hub.storage_address = hub.storage_address.replace("http:", "https:")
+        self.get("someone/big", env=env)
+        self.has("big", hub.repos["someone/big"])
+        self.assertTrue(all("Authorization" not in headers for headers in hub.asked("storage")))
+        self.assertTrue(all("hf_secret" in headers["Authorization"] for headers in hub.asked("hub")))
+        for wrong in (f"{self.folder}/leaf.ext", f"{self.folder}/nothing"):
+            self.run_("models", "remove", "big", "--yes", code=None)
+            self.assertIn("SSL_CERT_FILE", self.fails(env=env | {"SSL_CERT_FILE": wrong}))
 
     def test_garbage_instead_of_http(self):
         server = socket.create_server(("127.0.0.1", 0))
