@@ -9,7 +9,6 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -80,9 +79,8 @@ cw_model_folder_publish (const char *part, const char *folder, GError **error)
 
 /* ---- removing -------------------------------------------------------------------------------------------------------- */
 
-/* Links are removed, not followed. */
-static gboolean
-remove_tree (const char *path, GError **error)
+gboolean
+cw_model_folder_remove_tree (const char *path, GError **error)
 {
   GStatBuf info;
 
@@ -97,34 +95,11 @@ remove_tree (const char *path, GError **error)
     while ((name = g_dir_read_name (dir))) {
       g_autofree char *inner = g_build_filename (path, name, NULL);
 
-      if (!remove_tree (inner, error))
+      if (!cw_model_folder_remove_tree (inner, error))
         return FALSE;
     }
   }
   return g_remove (path) == 0 ? TRUE : fail (error, _ ("“%s” cannot be removed: %s."), path);
-}
-
-gboolean
-cw_model_folder_remove (const char *name, GError **error)
-{
-  g_autofree char *models = cw_models_get_folder (), *folder = g_build_filename (models, name, NULL);
-  g_autofree char *part = g_strconcat (folder, CW_MODEL_PART_SUFFIX, NULL), *lock_path = g_build_filename (models, ".locks", name, NULL);
-  GStatBuf         info;
-  gboolean         removed = FALSE;
-  int              lock;
-
-  if (!cw_model_name_is_valid (name) || (g_lstat (folder, &info) != 0 && g_lstat (part, &info) != 0)) {
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _ ("There is no model “%s” in %s."), name, models);
-    return FALSE;
-  }
-  lock = g_open (lock_path, O_RDWR | O_CLOEXEC, 0);
-  if (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) != 0)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, _ ("“%s” is being downloaded; stop that first."), name);
-  else
-    removed = remove_tree (folder, error) && remove_tree (part, error);
-  if (lock >= 0)
-    close (lock);
-  return removed;
 }
 
 /* ---- importing ------------------------------------------------------------------------------------------------------- */
@@ -195,7 +170,7 @@ copy_folder (const char *source, const char *part, GCancellable *cancellable, GE
   g_autoptr (CwPins)       pins = cw_pins_new ();
   g_autoptr (CwModelPlace) place = cw_models_find (source, NULL);
 
-  if (!remove_tree (part, error))
+  if (!cw_model_folder_remove_tree (part, error))
     return FALSE;
   if (place)
     pins->licence = g_strdup (place->licence);
@@ -250,6 +225,6 @@ cw_model_folder_import (const char *source, const char *name, gboolean link, GCa
   else /* once more where it lies: what it needs of the folders around it is not there */
     made = copy_folder (absolute, part, cancellable, error) && check_folder (part, own, error) && cw_model_folder_publish (part, folder, error);
   if (!made && !link)
-    remove_tree (part, NULL);
+    cw_model_folder_remove_tree (part, NULL);
   return made ? g_steal_pointer (&folder) : NULL;
 }

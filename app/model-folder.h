@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * model-folder.h: what is done with a model's folder as a whole: measured, given its name, taken in from elsewhere, removed.
+ * model-folder.h: what is done with a model's folder as a whole: measured, given its name, taken in from elsewhere.
  */
 #pragma once
 
@@ -14,9 +14,9 @@ gboolean cw_model_name_is_valid (const char *name);
 gint64   cw_model_folder_get_n_bytes (const char *folder);
 /* Syncs @part and renames it to @folder, which must not exist. */
 gboolean cw_model_folder_publish (const char *part, const char *folder, GError **error);
-/* Removes the folder of that name under the models folder, and what was downloaded of it. FALSE with @error when it is being
- * downloaded now, or there is none. Blocks. */
-gboolean cw_model_folder_remove (const char *name, GError **error);
+/* Removes a folder and all below it; links are removed, not followed. TRUE when there was none. A model goes through the trash instead
+ * (model-trash.h). Blocks. */
+gboolean cw_model_folder_remove_tree (const char *path, GError **error);
 
 /* Copies what a model needs of @source into the models folder as @name (NULL: the source's own), pinned; or with @link makes a
  * link to it. What would not load (cw_model_check), there or here, is refused, and nothing of it stays. Blocks. The new folder's path,

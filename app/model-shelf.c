@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "model-folder.h"
+#include "model-trash.h"
 
 struct _CwModelItem {
   GObject             parent;
@@ -37,11 +38,12 @@ struct _CwModelShelf {
   GObject     parent;
 
   GListStore *items;
+  GPtrArray  *removed; /* of CwModelTrash: can be brought back */
 };
 
 G_DEFINE_FINAL_TYPE (CwModelShelf, cw_model_shelf, G_TYPE_OBJECT)
 
-static guint item_changed_signal, models_changed_signal;
+static guint item_changed_signal, models_changed_signal, removed_signal;
 
 /* ---- an item --------------------------------------------------------------------------------------------------------- */
 
@@ -274,47 +276,94 @@ cw_model_item_pause (CwModelItem *item)
 
 /* ---- removing -------------------------------------------------------------------------------------------------------- */
 
-static void
-remove_in_thread (GTask *task, gpointer source, gpointer name, GCancellable *cancellable)
+/* A removal that can be undone as long as it is on the shelf's list. */
+static CwModelTrash *
+steal_removed (CwModelShelf *shelf, const char *name)
 {
-  GError *error = NULL;
-
-  (void) source;
-  (void) cancellable;
-  if (cw_model_folder_remove (name, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-on_removed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  CwModelItem       *item = CW_MODEL_ITEM (source);
-  g_autoptr (GError) error = NULL;
-
-  (void) data;
-  g_clear_pointer (&item->failure, g_free);
-  if (!g_task_propagate_boolean (G_TASK (result), &error) && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
-    item->failure = g_strdup (error->message);
-  if (item->shelf)
-    g_free (cw_model_shelf_refresh (item->shelf));
-  item_changed (item);
+  for (guint i = 0; i < shelf->removed->len; i++)
+    if (strcmp (cw_model_trash_get_name (g_ptr_array_index (shelf->removed, i)), name) == 0)
+      return g_ptr_array_steal_index (shelf->removed, i);
+  return NULL;
 }
 
 void
 cw_model_item_remove (CwModelItem *item)
 {
-  g_autoptr (GTask) task = NULL;
+  g_autoptr (GError) error = NULL;
+  CwModelShelf      *shelf = item->shelf;
+  CwModelTrash      *trash;
 
   if (item->cancellable) {
     item->remove_after = TRUE;
     g_cancellable_cancel (item->cancellable);
     return;
   }
-  task = g_task_new (item, NULL, on_removed, NULL);
-  g_task_set_task_data (task, g_strdup (item->record->name), g_free);
-  g_task_run_in_thread (task, remove_in_thread);
+  if (!shelf)
+    return;
+  cw_model_shelf_settle (shelf, item->record->name);
+  g_object_ref (item);
+  g_clear_pointer (&item->failure, g_free);
+  if ((trash = cw_model_trash_put (item->record->name, &error))) {
+    g_autofree char *title = g_strdup (cw_model_record_get_title (item->record));
+
+    g_ptr_array_add (shelf->removed, trash);
+    g_free (cw_model_shelf_refresh (shelf));
+    g_signal_emit (shelf, removed_signal, 0, cw_model_trash_get_name (trash), title);
+  } else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)) {
+    item->failure = g_strdup (error->message);
+  }
+  item_changed (item);
+  g_object_unref (item);
+}
+
+char *
+cw_model_shelf_bring_back (CwModelShelf *shelf, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  CwModelTrash      *trash = steal_removed (shelf, name);
+
+  if (!trash)
+    return NULL;
+  if (!cw_model_trash_take_back (trash, &error)) {
+    g_ptr_array_add (shelf->removed, trash);
+    return g_strdup (error->message);
+  }
+  cw_model_trash_delete (trash, NULL); /* the empty folder */
+  g_free (cw_model_shelf_refresh (shelf));
+  return NULL;
+}
+
+static void
+delete_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  (void) source;
+  (void) cancellable;
+  if (data)
+    cw_model_trash_delete (data, NULL); /* what fails is tried again at the next start */
+  else
+    cw_model_trash_empty ();
+  g_task_return_boolean (task, TRUE);
+}
+
+/* NULL: what earlier processes left. */
+static void
+delete_later (CwModelTrash *trash)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, NULL, NULL, NULL);
+
+  g_task_set_task_data (task, trash, NULL);
+  g_task_run_in_thread (task, delete_in_thread);
+}
+
+void
+cw_model_shelf_settle (CwModelShelf *shelf, const char *name)
+{
+  CwModelTrash *trash;
+
+  if (name && (trash = steal_removed (shelf, name)))
+    delete_later (trash);
+  while (!name && shelf->removed->len)
+    delete_later (g_ptr_array_steal_index (shelf->removed, 0));
 }
 
 /* ---- the shelf ------------------------------------------------------------------------------------------------------- */
@@ -325,6 +374,7 @@ cw_model_shelf_finalize (GObject *object)
   CwModelShelf *shelf = CW_MODEL_SHELF (object);
 
   cw_model_shelf_stop (shelf);
+  g_ptr_array_free (shelf->removed, TRUE);
   g_clear_object (&shelf->items);
   G_OBJECT_CLASS (cw_model_shelf_parent_class)->finalize (object);
 }
@@ -334,12 +384,15 @@ cw_model_shelf_class_init (CwModelShelfClass *class)
 {
   G_OBJECT_CLASS (class)->finalize = cw_model_shelf_finalize;
   models_changed_signal = g_signal_new ("models-changed", CW_TYPE_MODEL_SHELF, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  removed_signal = g_signal_new ("removed", CW_TYPE_MODEL_SHELF, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 static void
 cw_model_shelf_init (CwModelShelf *shelf)
 {
   shelf->items = g_list_store_new (CW_TYPE_MODEL_ITEM);
+  shelf->removed = g_ptr_array_new ();
+  delete_later (NULL);
 }
 
 CwModelShelf *
@@ -439,6 +492,8 @@ cw_model_shelf_stop (CwModelShelf *shelf)
 
     cw_model_item_pause (item);
   }
+  while (shelf->removed->len)
+    cw_model_trash_delete (g_ptr_array_steal_index (shelf->removed, 0), NULL);
 }
 
 /* ---- importing ------------------------------------------------------------------------------------------------------- */

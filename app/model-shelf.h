@@ -29,10 +29,10 @@ gboolean                  cw_model_item_get_agreed (CwModelItem *item);
 void cw_model_item_download (CwModelItem *item, const char *licence);
 /* Stops; what came is kept. */
 void cw_model_item_pause (CwModelItem *item);
-/* Stops if need be, and removes all of it from the disk. */
+/* Stops if need be, and takes all of it into the trash: the shelf's signal "removed" says when. */
 void cw_model_item_remove (CwModelItem *item);
 
-/* All of them. Signal "models-changed": a model came or went. */
+/* All of them. Signals: "models-changed": a model came or went; "removed" (name, title): one can be brought back until it is settled. */
 #define CW_TYPE_MODEL_SHELF (cw_model_shelf_get_type ())
 G_DECLARE_FINAL_TYPE (CwModelShelf, cw_model_shelf, CW, MODEL_SHELF, GObject)
 
@@ -41,7 +41,11 @@ CwModelShelf *cw_model_shelf_new (void);
 GListModel   *cw_model_shelf_get_items (CwModelShelf *shelf);
 /* Reads catalogue and folders again. The sentence of what is wrong with the catalogue, or NULL; g_free. */
 char         *cw_model_shelf_refresh (CwModelShelf *shelf);
-/* Stops all downloads; what came is kept. */
+/* Brings a removed model back. The sentence of why not, or NULL; g_free. */
+char         *cw_model_shelf_bring_back (CwModelShelf *shelf, const char *name);
+/* Deletes a removed model for good; NULL: all of them. */
+void          cw_model_shelf_settle (CwModelShelf *shelf, const char *name);
+/* Stops all downloads; what came is kept. Deletes what was removed; blocks for that. */
 void          cw_model_shelf_stop (CwModelShelf *shelf);
 
 void          cw_model_shelf_import_async (CwModelShelf *shelf, const char *folder, GAsyncReadyCallback done, gpointer data);

@@ -25,10 +25,14 @@ static guint chosen_signal, more_signal;
 static void
 show_name (CwModelChooser *chooser)
 {
-  GtkStringObject *name = gtk_drop_down_get_selected_item (chooser->drop_down);
-  g_autofree char *text = name ? g_strdup_printf (_ ("Model: %s"), gtk_string_object_get_string (name)) : g_strdup (_ ("Model"));
+  const CwModelPlace *place = cw_model_chooser_get_place (chooser);
+  g_autofree char    *text = NULL;
 
-  gtk_widget_set_tooltip_text (GTK_WIDGET (chooser->drop_down), text);
+  if (place && place->licence)
+    text = g_strdup_printf (_ ("Model: %s. Licence: %s"), place->name, cw_licence_title (place->licence));
+  else if (place)
+    text = g_strdup_printf (_ ("Model: %s"), place->name);
+  gtk_widget_set_tooltip_text (GTK_WIDGET (chooser->drop_down), text ? text : _ ("Model"));
 }
 
 static void

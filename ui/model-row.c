@@ -21,7 +21,7 @@ G_DEFINE_FINAL_TYPE (CwModelRow, cw_model_row, ADW_TYPE_ACTION_ROW)
 
 static guint action_signal;
 
-/* "Text to stereo music.\n32 kHz stereo · needs 1.1 GB of memory"; the licence too, where it does not stand by the name. */
+/* "Text to stereo music.\n32 kHz stereo · needs 1.1 GB of memory"; where no licence stands by the name, that. */
 static char *
 say_facts (const CwModelRecord *record, const char *licence)
 {
@@ -30,6 +30,8 @@ say_facts (const CwModelRecord *record, const char *licence)
   g_autofree char        *joined = NULL;
   const guint64           memory = entry ? cw_catalogue_memory (entry, CW_PRECISION_INT8) : 0;
 
+  if (record->state == CW_MODEL_STARTER)
+    g_ptr_array_add (facts, g_strdup (_ ("comes with Clipwright")));
   if (record->rate_hz)
     g_ptr_array_add (facts, g_strdup_printf (record->n_channels == 2 ? _ ("%g kHz stereo") : _ ("%g kHz mono"), record->rate_hz / 1000.0));
   if (memory)
@@ -39,8 +41,8 @@ say_facts (const CwModelRecord *record, const char *licence)
 
     g_ptr_array_add (facts, g_strdup_printf (record->state == CW_MODEL_PARTIAL ? _ ("%s came, paused") : _ ("%s on disk"), size));
   }
-  if (!cw_licence_is_non_commercial (licence))
-    g_ptr_array_add (facts, g_strdup (licence ? cw_licence_title (licence) : _ ("licence: see its model card")));
+  if (!licence) /* which stands by the name else */
+    g_ptr_array_add (facts, g_strdup (_ ("licence: see its model card")));
   g_ptr_array_add (facts, NULL);
   joined = g_strjoinv (" · ", (char **) facts->pdata);
   return g_strconcat (entry ? entry->what : "", entry ? "\n" : "", joined, NULL);
@@ -88,7 +90,7 @@ show (CwModelRow *row)
   g_autofree char          *title = NULL, *subtitle = NULL, *escaped = NULL;
   gboolean                  lost;
 
-  title = g_markup_printf_escaped (cw_licence_is_non_commercial (licence) ? "%s <small>(%s)</small>" : "%s", cw_model_record_get_title (record),
+  title = g_markup_printf_escaped (licence ? "%s <small>(%s)</small>" : "%s", cw_model_record_get_title (record),
                                    cw_licence_title (licence));
   if (progress)
     subtitle = say_progress (row->item, record->entry, progress);

@@ -26,6 +26,7 @@ struct _CwModelsPage {
   AdwActionRow    *folder_row;
   AdwPasswordEntryRow *token_row;
   GtkSwitch       *offline_switch;
+  AdwToast        *removed_toast; /* the last one, while it is to be seen; weak */
 };
 
 G_DEFINE_FINAL_TYPE (CwModelsPage, cw_models_page, ADW_TYPE_WINDOW)
@@ -73,6 +74,18 @@ say_licence (const CwModelRecord *record, const char *id)
   return g_markup_printf_escaped (_ ("Its licence is not known here. Read <a href=\"%s\">its model card</a> before you use it."), card);
 }
 
+/* Another model that is got along with the one that is asked for. */
+static void
+add_need (GString *needs, const char *id)
+{
+  const CwCatalogueEntry *entry = cw_catalogue_find (cw_catalogue_get (NULL), id);
+
+  if (entry && entry->licence)
+    g_string_append_printf (needs, _ ("\n\nWith it comes %s (%s), which it needs."), entry->title, cw_licence_title (entry->licence));
+  else
+    g_string_append_printf (needs, _ ("\n\nWith it comes %s, which it needs."), entry ? entry->title : id);
+}
+
 static void
 ask_for (CwModelsPage *page, CwModelItem *item)
 {
@@ -84,7 +97,7 @@ ask_for (CwModelsPage *page, CwModelItem *item)
   GtkWidget           *dialog;
 
   for (guint i = 0; record->entry && record->entry->needs[i]; i++)
-    g_string_append_printf (needs, _ ("\n\nWith it comes %s, which it needs."), record->entry->needs[i]);
+    add_need (needs, record->entry->needs[i]);
   body = g_strconcat (terms, needs->str, NULL);
   dialog = adw_message_dialog_new (GTK_WINDOW (page), heading, NULL);
   adw_message_dialog_set_body_use_markup (ADW_MESSAGE_DIALOG (dialog), TRUE);
@@ -102,6 +115,65 @@ ask_for (CwModelsPage *page, CwModelItem *item)
 /* ---- removing -------------------------------------------------------------------------------------------------------- */
 
 static void
+bring_back (CwModelsPage *page, const char *name)
+{
+  g_autofree char *problem = cw_model_shelf_bring_back (page->shelf, name);
+
+  if (problem)
+    say (page, problem);
+}
+
+static const char *
+removed_name (AdwToast *toast)
+{
+  return g_object_get_data (G_OBJECT (toast), "name");
+}
+
+static void
+on_undo_clicked (AdwToast *toast, CwModelsPage *page)
+{
+  bring_back (page, removed_name (toast));
+}
+
+static void
+on_toast_gone (AdwToast *toast, CwModelsPage *page)
+{
+  if (page->removed_toast == toast)
+    g_clear_weak_pointer (&page->removed_toast);
+  cw_model_shelf_settle (page->shelf, removed_name (toast)); /* if it was not brought back */
+}
+
+static void
+on_removed (CwModelsPage *page, const char *name, const char *title)
+{
+  g_autofree char *text = g_strdup_printf (_ ("“%s” removed"), title), *escaped = g_markup_escape_text (text, -1);
+  AdwToast        *toast = adw_toast_new (escaped);
+
+  adw_toast_set_button_label (toast, _ ("_Undo"));
+  adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
+  adw_toast_set_timeout (toast, 10);
+  g_object_set_data_full (G_OBJECT (toast), "name", g_strdup (name), g_free);
+  g_signal_connect_object (toast, "button-clicked", G_CALLBACK (on_undo_clicked), page, 0);
+  g_signal_connect_object (toast, "dismissed", G_CALLBACK (on_toast_gone), page, 0);
+  g_set_weak_pointer (&page->removed_toast, toast);
+  adw_toast_overlay_add_toast (page->toasts, toast);
+}
+
+static void
+on_undo (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwModelsPage        *page = data;
+  g_autoptr (AdwToast) toast = page->removed_toast ? g_object_ref (page->removed_toast) : NULL;
+
+  (void) action;
+  (void) parameter;
+  if (!toast)
+    return;
+  bring_back (page, removed_name (toast));
+  adw_toast_dismiss (toast);
+}
+
+static void
 on_remove_answer (AdwMessageDialog *dialog, const char *response, CwModelItem *item)
 {
   (void) dialog;
@@ -110,16 +182,21 @@ on_remove_answer (AdwMessageDialog *dialog, const char *response, CwModelItem *i
   g_object_unref (item);
 }
 
+/* What the hub has can be got again, and the toast brings it back at once; what is the person's own is asked for. */
 static void
 ask_to_remove (CwModelsPage *page, CwModelItem *item)
 {
   const CwModelRecord *record = cw_model_item_get_record (item);
-  g_autofree char     *heading = g_strdup_printf (_ ("Remove %s?"), cw_model_record_get_title (record));
-  g_autofree char     *size = g_format_size ((guint64) record->n_bytes), *body = NULL;
+  g_autofree char     *heading = NULL, *size = NULL, *body = NULL;
   GtkWidget           *dialog;
 
-  body = record->repo ? g_strdup_printf (_ ("%s will be free again. It can be got again from the hub."), size)
-                      : g_strdup_printf (_ ("%s will be free again. It is your own: nobody else may have it."), size);
+  if (record->repo) {
+    cw_model_item_remove (item);
+    return;
+  }
+  heading = g_strdup_printf (_ ("Remove %s?"), cw_model_record_get_title (record));
+  size = g_format_size ((guint64) record->n_bytes);
+  body = g_strdup_printf (_ ("%s will be free again. It is your own: nobody else may have it."), size);
   dialog = adw_message_dialog_new (GTK_WINDOW (page), heading, body);
   adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _ ("_Cancel"), "remove", _ ("_Remove"), NULL);
   adw_message_dialog_set_response_appearance (ADW_MESSAGE_DIALOG (dialog), "remove", ADW_RESPONSE_DESTRUCTIVE);
@@ -218,7 +295,7 @@ show_disk (CwModelsPage *page)
     g_autoptr (CwModelItem) item = g_list_model_get_item (items, i);
     const CwModelRecord    *record = cw_model_item_get_record (item);
 
-    n_used += record->state == CW_MODEL_STARTER ? 0 : record->n_bytes;
+    n_used += record->n_bytes;
   }
   used = g_format_size ((guint64) n_used);
   there = g_format_size (statvfs (folder, &disk) == 0 ? (guint64) disk.f_bavail * disk.f_frsize : 0);
@@ -378,8 +455,11 @@ cw_models_page_dispose (GObject *object)
 {
   CwModelsPage *page = CW_MODELS_PAGE (object);
 
-  if (page->shelf)
+  if (page->shelf) {
     g_signal_handlers_disconnect_by_data (page->shelf, page);
+    cw_model_shelf_settle (page->shelf, NULL); /* its toasts are gone */
+  }
+  g_clear_weak_pointer (&page->removed_toast);
   if (page->settings)
     g_signal_handlers_disconnect_by_data (page->settings, page);
   g_clear_object (&page->shelf);
@@ -413,6 +493,7 @@ cw_models_page_class_init (CwModelsPageClass *class)
   BIND (token_row);
 #undef BIND
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_z, GDK_CONTROL_MASK, "page.undo", NULL);
 }
 
 static void
@@ -420,6 +501,7 @@ cw_models_page_init (CwModelsPage *page)
 {
   static const GActionEntry actions[] = {
     { .name = "import", .activate = on_import }, { .name = "refresh", .activate = on_refresh }, { .name = "folder", .activate = on_folder },
+    { .name = "undo", .activate = on_undo },
   };
   g_autoptr (GSimpleActionGroup) group = g_simple_action_group_new ();
 
@@ -447,6 +529,7 @@ cw_models_page_new (GtkWindow *parent, CwModelShelf *shelf)
   bind_list (page, page->effects_box, page->effects_group, LIST_EFFECTS);
   bind_list (page, page->parts_box, page->parts_group, LIST_PARTS);
   g_signal_connect_swapped (shelf, "models-changed", G_CALLBACK (show_disk), page);
+  g_signal_connect_swapped (shelf, "removed", G_CALLBACK (on_removed), page);
   show_offline (page);
   return GTK_WIDGET (page);
 }

@@ -12,6 +12,7 @@
 #include "hub-token.h"
 #include "hub.h"
 #include "model-folder.h"
+#include "model-trash.h"
 #include "model-pins.h"
 #include "model-records.h"
 
@@ -229,6 +230,7 @@ run_remove (const Options *options, GError **error)
 {
   g_autoptr (CwModelRecord) record = cw_model_records_find (options->rest[0], error);
   g_autofree char *models = cw_models_get_folder (), *size = NULL, *question = NULL, *parent = NULL;
+  CwModelTrash    *trash;
 
   if (!record)
     return CW_EXIT_MODEL;
@@ -243,8 +245,10 @@ run_remove (const Options *options, GError **error)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("“%s” was not removed; --yes removes it without a question."), record->name);
     return CW_EXIT_USAGE;
   }
-  if (!cw_model_folder_remove (record->name, error))
+  if (!(trash = cw_model_trash_put (record->name, error)))
     return record->n_bytes ? CW_EXIT_FAILED : CW_EXIT_MODEL;
+  if (!cw_model_trash_delete (trash, error))
+    return CW_EXIT_FAILED;
   if (options->json)
     cw_command_print_json (json_pack ("{s:s, s:I}", "removed", record->name, "bytes", (json_int_t) record->n_bytes));
   else if (!options->quiet)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * test-models.c: which models are found, under which names, with which licence.
+ * test-models.c: which models are found, under which names, with which licence; and the trash.
  */
+#include "model-trash.h"
 #include "models.h"
 
 #include <glib/gstdio.h>
@@ -46,6 +47,53 @@ test_find (void)
   g_assert_nonnull (strstr (error->message, "alpha, beta"));
 }
 
+static gboolean
+is_there (const char *name)
+{
+  g_autofree char *path = g_build_filename (root, "data", "clipwright", "models", name, NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static void
+test_trash (void)
+{
+  g_autoptr (GError) error = NULL;
+  CwModelTrash      *trash, *other;
+
+  put ("data/clipwright/models/gone/config.json", "{\"it\": 1}");
+  put ("data/clipwright/models/gone.part/model.safetensors.part", "some");
+  g_assert_nonnull (trash = cw_model_trash_put ("gone", NULL));
+  g_assert_false (is_there ("gone") || is_there ("gone.part"));
+  g_assert_null (cw_model_trash_put ("gone", &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+
+  cw_model_trash_empty (); /* which leaves what somebody may still want back */
+  g_assert_true (cw_model_trash_take_back (trash, NULL));
+  g_assert_true (is_there ("gone/config.json") && is_there ("gone.part/model.safetensors.part"));
+  g_assert_true (cw_model_trash_delete (trash, NULL));
+  g_assert_true (is_there ("gone/config.json"));
+
+  /* another has the name meanwhile */
+  g_assert_nonnull (trash = cw_model_trash_put ("gone", NULL));
+  put ("data/clipwright/models/gone.part/config.json", "{\"it\": 2}");
+  g_assert_false (cw_model_trash_take_back (trash, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_EXISTS);
+  g_assert_false (is_there ("gone")); /* all of it or nothing */
+  g_assert_nonnull (other = cw_model_trash_put ("gone", NULL));
+  g_assert_true (cw_model_trash_take_back (trash, NULL));
+  g_assert_true (is_there ("gone/config.json") && is_there ("gone.part/model.safetensors.part"));
+  g_assert_true (cw_model_trash_delete (other, NULL) && cw_model_trash_delete (trash, NULL));
+
+  put ("data/clipwright/models/.trash/abcdef/left/config.json", "{}"); /* by a process that is gone */
+  cw_model_trash_empty ();
+  g_assert_false (is_there (".trash"));
+  g_assert_null (cw_model_trash_put ("../models", NULL));
+  g_assert_nonnull (trash = cw_model_trash_put ("gone", NULL)); /* its other tests know nothing of it */
+  g_assert_true (cw_model_trash_delete (trash, NULL));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -70,5 +118,6 @@ main (int argc, char **argv)
   put ("data/clipwright/models/t5-base/config.json", "{\"model_type\": \"t5\"}");
   g_test_add_func ("/models/list", test_list);
   g_test_add_func ("/models/find", test_find);
+  g_test_add_func ("/models/trash", test_trash);
   return g_test_run ();
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The models page, by keys, with a hub on loopback: get after the licence was agreed to, pause, resume, a refusal and another try,
-remove; and what was got is in the chooser, makes a clip and leaves its licence in the exported file.
+remove and undo; and what was got is in the chooser, makes a clip and leaves its licence in the exported file.
 """
 import os
 import sys
@@ -68,15 +68,27 @@ def page(stage):
     data = open(f"{stage.folder}/out.wav", "rb").read()
     assert b"musicgen-small" in data and b"cc-by-nc-4.0" in data, "the file does not say its model's licence"
 
-    # remove, after a question
+    # remove: by Ctrl+Z it is back, whole; then for good, once the page is closed
+    trash = f"{models}/.trash"
+    files = sorted(os.listdir(os.path.dirname(weights)))
     stage.key("ctrl+m")
     stage.await_dialog()
     stage.key("Tab", "Down", "Tab")
     stage.change("Return")
-    assert os.path.exists(weights)
-    stage.key("Tab", "Return")
-    wait_for("the removal", lambda: not os.path.exists(os.path.dirname(weights)), 10)
-    stage.settle()
+    assert not os.path.exists(weights) and len(os.listdir(trash)) == 1
+    stage.change("ctrl+z")
+    assert sorted(os.listdir(os.path.dirname(weights))) == files
+    assert not os.listdir(trash)
+    stage.xdotool("key", "Escape")
+    stage.await_main()
+    stage.key("ctrl+m")
+    stage.await_dialog()
+    stage.key("Tab", "Down", "Tab")
+    stage.change("Return")
+    kept = os.listdir(trash)
+    stage.change("Escape")  # the toast
+    wait_for("the end of the removal", lambda: not os.listdir(trash), 10)
+    assert kept and not os.path.exists(os.path.dirname(weights))
     stage.key("Escape")
     stage.await_main()
 
