@@ -203,7 +203,9 @@ close_stream (Feeder *feeder)
     return;
   atomic_store (&tap->expecting, false);
   Pa_AbortStream (feeder->stream);
+  cw_sound_lock ();
   Pa_CloseStream (feeder->stream);
+  cw_sound_unlock ();
   feeder->stream = NULL;
   feeder->played_s += (double) (g_get_monotonic_time () - feeder->opened_at) / G_USEC_PER_SEC;
   report (feeder);
@@ -262,7 +264,9 @@ open_stream (Feeder *feeder)
   tap->ring = cw_ring_new ((gsize) (RING_S * feeder->stream_rate_hz) * tap->n_channels);
   player->base_index = 0;
   g_mutex_unlock (&player->lock);
+  cw_sound_lock ();
   status = Pa_OpenStream (&feeder->stream, NULL, &output, feeder->stream_rate_hz, paFramesPerBufferUnspecified, paClipOff, fill, tap);
+  cw_sound_unlock ();
   if (status != paNoError) {
     feeder->stream = NULL;
     fail (feeder, status);

@@ -32,32 +32,66 @@ start_quietly (void)
   return status;
 }
 
-CwSoundDevice *
-cw_sound_begin (GError **error)
+/* PortAudio keeps lists of its own without a lock. */
+static GMutex portaudio;
+
+void
+cw_sound_lock (void)
+{
+  g_mutex_lock (&portaudio);
+}
+
+void
+cw_sound_unlock (void)
+{
+  g_mutex_unlock (&portaudio);
+}
+
+/* Starts PortAudio; its default device one way or the other. */
+static CwSoundDevice *
+begin (gboolean input, GError **error)
 {
   const PaDeviceInfo *info;
-  const PaError       status = start_quietly ();
   CwSoundDevice      *device;
-  int                 index;
+  PaError             status;
+  int                 index, n_channels;
 
-  if (status != paNoError) {
+  cw_sound_lock ();
+  if ((status = start_quietly ()) != paNoError) {
+    cw_sound_unlock ();
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("The sound system did not start: %s."), Pa_GetErrorText (status));
     return NULL;
   }
-  index = Pa_GetDefaultOutputDevice ();
+  index = input ? Pa_GetDefaultInputDevice () : Pa_GetDefaultOutputDevice ();
   info = index == paNoDevice ? NULL : Pa_GetDeviceInfo (index);
-  if (!info || info->maxOutputChannels < 1) {
+  n_channels = info ? input ? info->maxInputChannels : info->maxOutputChannels : 0;
+  if (n_channels < 1) {
     Pa_Terminate ();
-    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _ ("There is no sound device."));
+    cw_sound_unlock ();
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                         input ? _ ("There is no microphone. Connect one, or choose one in the system's sound settings.") : _ ("There is no sound device."));
     return NULL;
   }
   device = g_new0 (CwSoundDevice, 1);
   device->index = index;
   device->name = g_utf8_make_valid (info->name, -1);
-  device->n_channels = info->maxOutputChannels == 1 ? 1 : 2;
+  device->n_channels = n_channels == 1 ? 1 : 2;
   device->rate_hz = info->defaultSampleRate;
-  device->latency_s = MAX (info->defaultHighOutputLatency, 0.05);
+  device->latency_s = MAX (input ? info->defaultHighInputLatency : info->defaultHighOutputLatency, 0.05);
+  cw_sound_unlock ();
   return device;
+}
+
+CwSoundDevice *
+cw_sound_begin (GError **error)
+{
+  return begin (FALSE, error);
+}
+
+CwSoundDevice *
+cw_sound_begin_input (GError **error)
+{
+  return begin (TRUE, error);
 }
 
 void
@@ -65,7 +99,9 @@ cw_sound_end (CwSoundDevice *device)
 {
   if (!device)
     return;
+  cw_sound_lock ();
   Pa_Terminate ();
+  cw_sound_unlock ();
   g_free (device->name);
   g_free (device);
 }

@@ -2,8 +2,8 @@
  *
  * sound.h: the machine's sound devices, through PortAudio: starting it, its default output, and what it says in words.
  *
- * Used by one thread at a time. PortAudio's own list of devices is read when it starts: to see a device that was
- * plugged in later, end and begin again.
+ * Any thread may call these; each uses the streams that it opened itself. PortAudio's own list of devices is read when it starts: to see a
+ * device that was plugged in later, everybody must end and begin again.
  */
 #pragma once
 
@@ -20,7 +20,12 @@ typedef struct {
 /* Starts PortAudio and finds the default output; what ALSA's plug-ins write to stderr meanwhile is dropped. NULL with
  * a sentence when there is none; nothing is to be ended then. */
 CwSoundDevice *cw_sound_begin (GError **error);
+/* The same for the default input. */
+CwSoundDevice *cw_sound_begin_input (GError **error);
 void           cw_sound_end (CwSoundDevice *device);
+/* Around Pa_OpenStream and Pa_CloseStream, which may not run side by side. */
+void           cw_sound_lock (void);
+void           cw_sound_unlock (void);
 
 /* How the last playback of the window went, kept under XDG_STATE_HOME/clipwright for doctor, which is another process. */
 typedef struct {

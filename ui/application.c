@@ -93,6 +93,7 @@ on_startup (GtkApplication *application, gpointer data)
     { "win.models", { "<Control>m" } },
     { "win.choose-model", { "<Control><Shift>m" } },
     { "starts.sound", { "<Control><Shift>o" } },
+    { "starts.record", { "<Control><Shift>r" } },
     { "starts.later", { "<Control><Shift>l" } },
     { "starts.endless", { "<Control><Shift>e" } },
     { "win.rename", { "F2" } },

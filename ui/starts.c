@@ -9,10 +9,12 @@
 #include <string.h>
 
 #include "open-file.h"
+#include "record-bar.h"
 
 #define NEXT_S 2.0 /* from one later prompt to the next, until the person says otherwise */
 
 enum { ROLE_CONTINUE, ROLE_MELODY };
+static const char *const roles[] = { "continue", "follow" }; /* states of the action "role" */
 
 struct _CwStarts {
   GtkBox              parent;
@@ -24,15 +26,15 @@ struct _CwStarts {
   CwRecipe           *filled; /* what cw_starts_fill lent; owned */
   gboolean            can_continue, can_follow, can_change, can_extend;
 
-  GtkWidget          *sound_button, *chip, *later_button, *endless;
+  GtkWidget          *choice, *sound_button, *chip, *roles, *later_button, *endless;
+  CwRecordBar        *record_bar;
   GtkLabel           *sound_label, *role_label, *source_label;
-  GtkDropDown        *role;
   GtkBox             *later_rows;
 };
 
 G_DEFINE_FINAL_TYPE (CwStarts, cw_starts, GTK_TYPE_BOX)
 
-static guint problem_signal, sound_signal;
+static guint problem_signal, sound_signal, recording_signal;
 
 /* ---- what is shown --------------------------------------------------------------------------------------------------- */
 
@@ -45,8 +47,11 @@ enable (CwStarts *starts, const char *action, gboolean enabled)
 static guint
 role_of (CwStarts *starts)
 {
-  if (starts->can_continue && starts->can_follow)
-    return gtk_drop_down_get_selected (starts->role);
+  if (starts->can_continue && starts->can_follow) {
+    g_autoptr (GVariant) role = g_action_group_get_action_state (G_ACTION_GROUP (starts->actions), "role");
+
+    return strcmp (g_variant_get_string (role, NULL), roles[ROLE_MELODY]) == 0 ? ROLE_MELODY : ROLE_CONTINUE;
+  }
   return starts->can_follow ? ROLE_MELODY : ROLE_CONTINUE;
 }
 
@@ -54,11 +59,12 @@ static void
 show (CwStarts *starts)
 {
   const gboolean takes_sound = starts->can_continue || starts->can_follow, both = starts->can_continue && starts->can_follow;
+  const gboolean recording = cw_record_bar_is_recording (starts->record_bar);
 
-  gtk_widget_set_visible (GTK_WIDGET (starts), takes_sound || starts->can_change || starts->can_extend);
-  gtk_widget_set_visible (starts->sound_button, takes_sound && !starts->source);
-  gtk_widget_set_visible (starts->chip, takes_sound && starts->source);
-  gtk_widget_set_visible (GTK_WIDGET (starts->role), both);
+  gtk_widget_set_visible (GTK_WIDGET (starts), recording || takes_sound || starts->can_change || starts->can_extend);
+  gtk_widget_set_visible (starts->choice, takes_sound && !starts->source && !recording);
+  gtk_widget_set_visible (starts->chip, takes_sound && starts->source && !recording);
+  gtk_widget_set_visible (starts->roles, both);
   gtk_widget_set_visible (GTK_WIDGET (starts->role_label), !both);
   gtk_widget_set_visible (starts->later_button, starts->can_change);
   gtk_widget_set_visible (starts->endless, starts->can_extend);
@@ -74,6 +80,7 @@ show (CwStarts *starts)
                                                                                : _ ("The clip begins with it; its length counts"));
   }
   enable (starts, "sound", takes_sound);
+  enable (starts, "record", takes_sound || recording);
   enable (starts, "drop-sound", starts->source != NULL);
   enable (starts, "later", starts->can_change);
   enable (starts, "endless", starts->can_extend);
@@ -205,6 +212,37 @@ on_drop_sound (GSimpleAction *action, GVariant *parameter, gpointer data)
   set_source (starts, NULL);
 }
 
+static void
+on_record (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwStarts *starts = data;
+
+  (void) action;
+  (void) parameter;
+  cw_record_bar_toggle (starts->record_bar);
+}
+
+static void
+on_recording (CwStarts *starts, gboolean recording)
+{
+  show (starts);
+  g_signal_emit (starts, recording_signal, 0, recording);
+}
+
+static void
+on_recorded (CwStarts *starts, const char *path)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+
+  take_file (starts, file);
+}
+
+static void
+on_record_problem (CwStarts *starts, const char *problem)
+{
+  g_signal_emit (starts, problem_signal, 0, problem);
+}
+
 /* ---- prompts that begin later ---------------------------------------------------------------------------------------------- */
 
 static void
@@ -326,7 +364,8 @@ cw_starts_show (CwStarts *starts, const CwRecipe *recipe)
   for (guint i = 0; i < recipe->n_changes; i++)
     add_row (starts, recipe->changes[i].from_s, recipe->changes[i].prompt);
   g_action_group_change_action_state (G_ACTION_GROUP (starts->actions), "endless", g_variant_new_boolean (recipe->endless));
-  gtk_drop_down_set_selected (starts->role, recipe->continues ? ROLE_CONTINUE : ROLE_MELODY);
+  g_action_group_change_action_state (G_ACTION_GROUP (starts->actions), "role",
+                                      g_variant_new_string (roles[recipe->continues ? ROLE_CONTINUE : ROLE_MELODY]));
   starts->n_reads++;
   set_source (starts, source && source->audio ? source : NULL);
   if (source && !source->audio) {
@@ -351,6 +390,12 @@ cw_starts_set_window (CwStarts *starts, GtkWidget *window)
   gtk_widget_add_controller (window, GTK_EVENT_CONTROLLER (target));
 }
 
+void
+cw_starts_shut_down (CwStarts *starts)
+{
+  cw_record_bar_shut_down (starts->record_bar);
+}
+
 static void
 cw_starts_dispose (GObject *object)
 {
@@ -370,12 +415,16 @@ cw_starts_class_init (CwStartsClass *class)
   G_OBJECT_CLASS (class)->dispose = cw_starts_dispose;
   problem_signal = g_signal_new ("problem", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
   sound_signal = g_signal_new ("sound", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_DOUBLE);
+  recording_signal = g_signal_new ("recording", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_BOOLEAN);
+  g_type_ensure (CW_TYPE_RECORD_BAR);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/clipwright/Clipwright/starts.ui");
 #define BIND(name) gtk_widget_class_bind_template_child (widget_class, CwStarts, name)
   BIND (sound_button);
   BIND (sound_label);
   BIND (chip);
-  BIND (role);
+  BIND (choice);
+  BIND (roles);
+  BIND (record_bar);
   BIND (role_label);
   BIND (source_label);
   BIND (later_button);
@@ -392,11 +441,16 @@ cw_starts_init (CwStarts *starts)
     { .name = "drop-sound", .activate = on_drop_sound },
     { .name = "later", .activate = on_later },
     { .name = "endless", .state = "false" },
+    { .name = "record", .activate = on_record },
+    { .name = "role", .parameter_type = "s", .state = "'continue'" },
   };
 
   starts->actions = g_simple_action_group_new ();
   g_action_map_add_action_entries (G_ACTION_MAP (starts->actions), actions, G_N_ELEMENTS (actions), starts);
   gtk_widget_init_template (GTK_WIDGET (starts));
-  g_signal_connect_swapped (starts->role, "notify::selected", G_CALLBACK (show), starts);
+  g_signal_connect_swapped (starts->actions, "action-state-changed::role", G_CALLBACK (show), starts);
+  g_signal_connect_swapped (starts->record_bar, "recording", G_CALLBACK (on_recording), starts);
+  g_signal_connect_swapped (starts->record_bar, "recorded", G_CALLBACK (on_recorded), starts);
+  g_signal_connect_swapped (starts->record_bar, "problem", G_CALLBACK (on_record_problem), starts);
   show (starts);
 }

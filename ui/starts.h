@@ -3,8 +3,10 @@
  * starts.h: the row below the prompt for what a clip may be besides one prompt: a sound of the person's to continue or to follow, prompts
  *     that begin later, a clip without an end. It shows only what the chosen model can do.
  *
- * Actions, in the window's group "starts": sound (choose a file), drop-sound (without it), later (one more prompt), endless (a switch).
- * Signals: "problem" (a sentence to be shown), "sound" (one was chosen; its seconds).
+ * Actions, in the window's group "starts": sound (choose a file), record (with the microphone; again: stop), role ('continue' or 'follow'),
+ * drop-sound (without it), later (one more prompt), endless (a switch).
+ * Signals: "problem" (a sentence to be shown), "sound" (one was chosen; its seconds), "recording" (TRUE when a recording begins, FALSE when
+ * it ends).
  */
 #pragma once
 
@@ -24,3 +26,5 @@ void cw_starts_fill (CwStarts *starts, CwRecipe *recipe);
 /* Shows what @recipe was made with. */
 void cw_starts_show (CwStarts *starts, const CwRecipe *recipe);
 gboolean cw_starts_is_endless (CwStarts *starts);
+/* For the end of the program: waits for the microphone. */
+void cw_starts_shut_down (CwStarts *starts);

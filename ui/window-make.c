@@ -15,6 +15,17 @@ make_longer (CwWindow *window, double seconds)
     gtk_spin_button_set_value (window->duration, ceil (seconds) + 8.0);
 }
 
+/* The microphone shall not hear the loudspeaker. */
+static void
+on_recording (CwWindow *window, gboolean recording)
+{
+  if (recording)
+    cw_player_pause (window->player);
+  else
+    gtk_widget_grab_focus (GTK_WIDGET (window->prompt));
+  cw_window_show_all (window);
+}
+
 /* The seed in the entry if it is to be kept, else a new one, which is then shown. FALSE when what stands there is none. */
 static gboolean
 choose_seed (CwWindow *window, guint64 *seed)
@@ -137,6 +148,7 @@ cw_window_set_up_make (CwWindow *window)
   g_signal_connect (window->prompt, "activate", G_CALLBACK (on_prompt_entered), window);
   g_signal_connect_swapped (window->starts, "problem", G_CALLBACK (cw_window_say), window);
   g_signal_connect_swapped (window->starts, "sound", G_CALLBACK (make_longer), window);
+  g_signal_connect_swapped (window->starts, "recording", G_CALLBACK (on_recording), window);
   cw_starts_set_window (window->starts, GTK_WIDGET (window));
   add_suggestions (window);
 }

@@ -93,6 +93,7 @@ cw_window_shut_down (CwWindow *window)
 {
   window->closing = TRUE;
   cw_model_shelf_stop (window->shelf);
+  cw_starts_shut_down (window->starts);
   cw_player_shut_down (window->player);
   cw_maker_shut_down (window->maker);
 }
