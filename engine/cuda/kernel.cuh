@@ -81,14 +81,14 @@ warp_sum (float value)
   return value;
 }
 
-/* Mean and 1 / deviation of x [n], by 16 threads: ops/norm/norm-c.c. */
+/* Mean and 1 / deviation of x [n], by 16 threads: ops/norm/norm-c.c. @rms: the mean is taken for 0. */
 static __device__ __forceinline__ void
-norm_of (const float *x, unsigned n, float eps, unsigned lane, float *mean, float *scale)
+norm_of (const float *x, unsigned n, float eps, unsigned lane, bool rms, float *mean, float *scale)
 {
   float sum = 0.0f, squares = 0.0f;
 
   CW_GPU_UNROLL (8)
-  for (unsigned i = lane; i < n; i += CW_LANES)
+  for (unsigned i = lane; i < n && !rms; i += CW_LANES)
     sum += x[i];
   *mean = lanes_sum (sum) / (float) n;
   CW_GPU_UNROLL (8)

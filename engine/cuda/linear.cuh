@@ -36,7 +36,7 @@ static __host__ __device__ inline cw_linear_room
 linear_room (const cw_gpu_linear *a, uint32_t cols, bool quantised, uint32_t own_bytes)
 {
   const uint32_t n_in = a->layers[0].n_in;
-  const bool     staged = a->prologue == CW_GPU_MERGE || (a->prologue == CW_GPU_NORM && !quantised);
+  const bool     staged = a->prologue == CW_GPU_MERGE || (a->prologue != CW_GPU_AS_IS && !quantised);
   cw_linear_room room;
 
   room.columns = a->prologue == CW_GPU_MERGE ? cols * a->pieces.heads * CW_GPU_SPLITS * (uint32_t) sizeof (float) : 0;
@@ -86,6 +86,12 @@ merge (const cw_gpu_pieces &pieces, uint32_t first, uint32_t cols, const float *
         sum = fmaf (weights[query_head * CW_GPU_SPLITS + s], values[s * pieces.d], sum);
     columns[i] = sum;
   }
+}
+
+static __device__ __forceinline__ bool
+is_norm (cw_gpu_prologue prologue)
+{
+  return prologue == CW_GPU_NORM || prologue == CW_GPU_RMS;
 }
 
 /* Element @i of column @j of this block, as it goes into the product or is quantised. */
@@ -146,23 +152,23 @@ linear_prologue (const cw_gpu_linear &a, uint32_t first, uint32_t cols, unsigned
     x = columns;
     *ld = n_in;
   }
-  if (a.prologue == CW_GPU_NORM) {
+  if (is_norm (a.prologue)) {
     const unsigned group = threadIdx.x / CW_LANES, j = group < cols ? group : cols - 1;
     float          m, d;
 
-    norm_of (x + (size_t) j * a.ld_x, n_in, a.eps, threadIdx.x % CW_LANES, &m, &d);
+    norm_of (x + (size_t) j * a.ld_x, n_in, a.eps, threadIdx.x % CW_LANES, a.prologue == CW_GPU_RMS, &m, &d);
     if (group < cols && threadIdx.x % CW_LANES == 0) {
       mean[group] = m;
       deviation[group] = d;
     }
     __syncthreads ();
   }
-  if (!QUANTISED && a.prologue != CW_GPU_NORM)
+  if (!QUANTISED && !is_norm (a.prologue))
     return x;
 
   for (uint32_t j = 0; j < COLS; j++) {
     const uint32_t  k = j < cols ? j : cols - 1;
-    const bool      norm = a.prologue == CW_GPU_NORM;
+    const bool      norm = is_norm (a.prologue);
     const cw_column column = { x + (size_t) k * *ld, a.gamma, a.beta, *ld, norm ? mean[k] : 0.0f, norm ? deviation[k] : 0.0f, norm };
 
     if (QUANTISED) {
@@ -204,10 +210,13 @@ linear_epilogue (const cw_gpu_linear &a, uint32_t l, uint32_t row, uint32_t j, f
   if (a.layers[l].bias)
     sum += a.layers[l].bias[row];
   sum = activate (sum, a.activation);
+  if (a.gate)
+    sum *= a.gate[(size_t) j * a.ld_y + row];
   if (a.addend)
     sum += a.addend[(size_t) j * a.ld_y + row];
   if (a.cache.keys && l > 0) {
-    const size_t at = (((size_t) j * a.cache.heads + row / a.cache.d) * a.cache.max_steps + (uint32_t) *a.step) * a.cache.d + row % a.cache.d;
+    const size_t head = (size_t) (j / a.each) * a.cache.heads + row / a.cache.d;
+    const size_t at = (head * a.cache.max_steps + (uint32_t) *a.step + j % a.each) * a.cache.d + row % a.cache.d;
     void        *cache = l == 1 ? a.cache.keys : a.cache.values;
 
     if (a.cache.dtype == CW_F16)

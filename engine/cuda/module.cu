@@ -348,9 +348,9 @@ sample (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_sample *draw)
 }
 
 static void
-advance (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step)
+advance (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step, uint32_t n)
 {
-  QUEUE (cw_cuda_advance (gpu->streams[stream], step));
+  QUEUE (cw_cuda_advance (gpu->streams[stream], step, n));
 }
 
 static void

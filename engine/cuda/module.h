@@ -68,6 +68,7 @@ typedef struct {
 typedef enum {
   CW_GPU_AS_IS, /* x [n, ld_x] */
   CW_GPU_NORM,  /* layer norm of x: gamma, beta, eps */
+  CW_GPU_RMS,   /* the same without mean and beta */
   CW_GPU_MERGE, /* x is what attention left in pieces: see cw_gpu_pieces */
 } cw_gpu_prologue;
 
@@ -89,7 +90,7 @@ typedef struct {
   int      dtype; /* CW_F32 or CW_F16 */
 } cw_gpu_cache;
 
-/* y = activation (w x + bias) + addend for each of @n_layers over the same columns, all of as many inputs and the same type. */
+/* y = activation (w x + bias) * gate + addend for each of @n_layers over the same columns, all of as many inputs and the same type. */
 typedef struct {
   cw_gpu_matrix     layers[CW_GPU_FUSED];
   float            *y[CW_GPU_FUSED];   /* [n, ld_y]; with @cache the second and third are not used: they are keys and values */
@@ -100,8 +101,10 @@ typedef struct {
   float             eps;
   cw_gpu_pieces     pieces;
   cw_gpu_activation activation;
+  const float      *gate;              /* [n, ld_y] or NULL */
   const float      *addend;            /* [n, ld_y] or NULL; may be y[0] */
-  cw_gpu_cache      cache;             /* keys NULL: none. Column j is row j's, at position *step */
+  cw_gpu_cache      cache;             /* keys NULL: none. Column j is row j / each's, at position *step + j % each */
+  uint32_t          each;
   const int32_t    *step;
 } cw_gpu_linear;
 
@@ -114,16 +117,17 @@ typedef struct {
 } cw_gpu_text;
 
 typedef struct {
-  const float       *q; /* [n, heads * d] */
-  uint32_t           n, heads, d;
+  const float       *q; /* [n, heads * d], @each queries of a row one behind the other */
+  uint32_t           n, heads, d, each;
   float              scale;
   cw_gpu_pieces      pieces;
-  /* self attention: the cache, of which row j sees positions 0 … *step */
+  /* over the cache: query j is row j / each's, and sees its positions 0 … *step + j % each */
   cw_gpu_cache       cache;
   const int32_t     *step;
-  /* cross attention (cache.keys NULL): */
-  const cw_gpu_text *texts; /* [n] */
+  /* over a text (cache.keys NULL), the same of all of a row's queries: */
+  const cw_gpu_text *texts; /* [n / each] */
   uint32_t           layer;
+  const float       *bias;  /* NULL, or [heads, 2 each - 1]: query j's key p gets the number at each - 1 - j % each + p added, p < each */
 } cw_gpu_attention;
 
 /* ---- the ends of a step ------------------------------------------------------------------------------------------------ */
@@ -137,9 +141,10 @@ typedef struct {
 } cw_gpu_columns;
 
 typedef struct {
-  float          *x;          /* [n_rows, width]: written */
-  uint32_t        n_rows, width;
-  cw_gpu_columns  columns;    /* read at *step */
+  float          *x;          /* [n_rows, each, width]: written */
+  uint32_t        n_rows, width, each; /* each: columns of a row, from *step on */
+  const float    *vectors;    /* NULL, or [n_rows, each, width] instead of codes */
+  cw_gpu_columns  columns;
   const void    **tables;     /* [K] on the card: [V + 1, width] of type @dtype */
   int             dtype;
   const void     *positions;  /* [n_positions, width] of type @positions_dtype */
@@ -262,7 +267,7 @@ typedef struct {
   void (*layer_norm) (cw_gpu *gpu, cw_gpu_stream stream, float *y, const float *x, uint32_t n, uint32_t c, const float *gamma,
                       const float *beta, float eps);
   void (*sample) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_sample *sample);
-  void (*advance) (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step); /* *step += 1 */
+  void (*advance) (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step, uint32_t n); /* *step += n */
 
   void (*books) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *books);
   void (*pad) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_pad *pad);

@@ -20,6 +20,7 @@
 #define WIDTH_MAX 4096 /* what the kernels' shared memory holds */
 #define FFN_MAX   16384
 #define HEAD_MAX  512
+#define PREFILL   64   /* columns of all rows that are fed together */
 
 _Static_assert (CW_GPU_RELU == (int) CW_ACTIVATION_RELU && CW_GPU_GELU == (int) CW_ACTIVATION_GELU &&
                 CW_GPU_GELU_TANH == (int) CW_ACTIVATION_GELU_TANH, "the module numbers activations as the engine does");
@@ -50,12 +51,12 @@ struct cw_musicgen_card_run {
   cw_musicgen_card *weights;
   cw_card_arena     arena;
   cw_arena          host;
-  size_t            n_rows, max_steps, step, n_text_rows, prefix; /* prefix: vectors that were fed in front of the columns */
+  size_t            n_rows, max_steps, step, n_text_rows, batch; /* batch: columns of a row that go through the layers together, at most */
+  size_t            prefix;       /* vectors that were fed in front of the columns */
   char             *keys, *values; /* [n_layers, n_rows, heads, max_steps, d] */
   size_t            layer_bytes;   /* of either, of a layer */
   float            *x, *normed, *q, *inner, *logits;
-  const float      *later_here;   /* the caller's: positions behind the model's table */
-  float            *later;        /* the same on the card */
+  float            *later;        /* positions behind the model's table */
   cw_gpu_pieces     pieces;
   int32_t          *where;        /* the step, on the card */
   cw_gpu_text      *texts;        /* [n_texts] */
@@ -204,12 +205,19 @@ cw_musicgen_card_bytes (const cw_musicgen *model)
 
 /* ---- a run ------------------------------------------------------------------------------------------------------------------ */
 
+static size_t
+batch_of (size_t n_rows)
+{
+  return n_rows < PREFILL ? PREFILL / n_rows : 1;
+}
+
 size_t
 cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n_rows, size_t max_steps)
 {
   const cw_musicgen_config *config = &model->config;
   const size_t              caches = 2 * config->n_layers * max_steps * config->width * cw_dtype_size (cache_type (model));
-  const size_t              work = ((3 + CW_GPU_SPLITS) * config->width + config->ffn + config->n_codebooks * config->codebook_size) * sizeof (float);
+  const size_t              column = (3 + CW_GPU_SPLITS) * config->width + 2 * CW_GPU_SPLITS * config->heads + config->ffn;
+  const size_t              work = (batch_of (n_rows) * column + config->n_codebooks * config->codebook_size) * sizeof (float);
 
   return n_rows * (caches + work);
 }
@@ -229,21 +237,23 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
 {
   const cw_musicgen_config *config = &weights->model->config;
   const cw_cuda_module     *m = weights->card->module;
-  const size_t              c = config->width, k = config->n_codebooks, n_pieces = n_rows * config->heads * CW_GPU_SPLITS;
+  const size_t              c = config->width, k = config->n_codebooks, n_items = n_rows * batch_of (n_rows);
+  const size_t              n_pieces = n_items * config->heads * CW_GPU_SPLITS;
   cw_musicgen_card_run     *run = calloc (1, sizeof *run);
 
   if (!run) {
     cw_fail_memory (error, "a clip", sizeof *run);
     return NULL;
   }
-  *run = (cw_musicgen_card_run){ .weights = weights, .arena = { .card = weights->card }, .n_rows = n_rows, .max_steps = max_steps };
+  *run = (cw_musicgen_card_run){ .weights = weights, .arena = { .card = weights->card }, .n_rows = n_rows, .max_steps = max_steps,
+                                  .batch = batch_of (n_rows) };
   run->layer_bytes = n_rows * max_steps * c * cw_dtype_size (cache_type (weights->model));
   run->keys = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
   run->values = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
-  run->x = cw_card_new (&run->arena, float, n_rows * c);
-  run->normed = cw_card_new (&run->arena, float, n_rows * c);
-  run->q = cw_card_new (&run->arena, float, n_rows * c);
-  run->inner = cw_card_new (&run->arena, float, n_rows * config->ffn);
+  run->x = cw_card_new (&run->arena, float, n_items *c);
+  run->normed = cw_card_new (&run->arena, float, n_items *c);
+  run->q = cw_card_new (&run->arena, float, n_items *c);
+  run->inner = cw_card_new (&run->arena, float, n_items *config->ffn);
   run->logits = cw_card_new (&run->arena, float, n_rows *k *config->codebook_size);
   run->pieces = (cw_gpu_pieces){ cw_card_new (&run->arena, float, n_pieces *c / config->heads), cw_card_new (&run->arena, float, n_pieces),
                                  cw_card_new (&run->arena, float, n_pieces), (uint32_t) config->heads, (uint32_t) (c / config->heads) };
@@ -254,7 +264,6 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
   run->choice = cw_card_new (&run->arena, cw_gpu_choice, 1);
   run->tokens = cw_card_new (&run->arena, int32_t, n_rows *k);
   run->tokens_here = cw_card_take_host (&run->arena, n_rows * k, sizeof (int32_t));
-  run->later_here = later;
   if (later)
     run->later = cw_card_put (&run->arena, later, (max_steps - config->n_positions) * c, sizeof *later);
   run->texts = cw_arena_new (&run->host, cw_gpu_text, n_texts);
@@ -323,7 +332,7 @@ cw_musicgen_card_run_use_text (cw_musicgen_card_run *run, size_t row, size_t tex
 
 /* ---- the layers ---------------------------------------------------------------------------------------------------------------- */
 
-/* y = activation (w norm (x)), for @n rows. */
+/* y = activation (w norm (x)), for @n columns. */
 static void
 project (cw_musicgen_card_run *run, float *y, size_t ld_y, const cw_gpu_matrix *w, const card_norm *norm, size_t n, cw_activation activation)
 {
@@ -335,40 +344,41 @@ project (cw_musicgen_card_run *run, float *y, size_t ld_y, const cw_gpu_matrix *
                                           .activation = (cw_gpu_activation) activation });
 }
 
-/* q = w_q norm (x), and keys and values to their place in the cache. */
+/* q = w_q norm (x), and keys and values to their place in the cache; of @n columns of each row, as all that follows. */
 static void
-project_qkv (cw_musicgen_card_run *run, const layer *l, const cw_gpu_cache *cache)
+project_qkv (cw_musicgen_card_run *run, const layer *l, const cw_gpu_cache *cache, size_t n)
 {
   cw_card *card = run->weights->card;
 
   card->module->linear (card->gpu, CW_GPU_STEPS,
-                        &(cw_gpu_linear){ .layers = { l->qkv[0], l->qkv[1], l->qkv[2] }, .y = { run->q }, .n_layers = 3, .n = (uint32_t) run->n_rows,
+                        &(cw_gpu_linear){ .layers = { l->qkv[0], l->qkv[1], l->qkv[2] }, .y = { run->q }, .n_layers = 3, .n = (uint32_t) (run->n_rows * n),
                                           .ld_x = l->o.n_in, .ld_y = l->o.n_in, .x = run->x, .prologue = CW_GPU_NORM, .gamma = l->self_norm.gamma,
-                                          .beta = l->self_norm.beta, .eps = l->self_norm.eps, .cache = *cache, .step = run->where });
+                                          .beta = l->self_norm.beta, .eps = l->self_norm.eps, .cache = *cache, .each = (uint32_t) n,
+                                          .step = run->where });
 }
 
 static void
-attend_cache (cw_musicgen_card_run *run, const cw_gpu_cache *cache)
+attend_cache (cw_musicgen_card_run *run, const cw_gpu_cache *cache, size_t n)
 {
   cw_card *card = run->weights->card;
 
   card->module->attend (card->gpu, CW_GPU_STEPS,
-                        &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) run->n_rows, .heads = run->pieces.heads, .d = run->pieces.d,
+                        &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) (run->n_rows * n), .heads = run->pieces.heads, .d = run->pieces.d, .each = (uint32_t) n,
                                              .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .cache = *cache, .step = run->where });
 }
 
 static void
-attend_text (cw_musicgen_card_run *run, size_t index)
+attend_text (cw_musicgen_card_run *run, size_t index, size_t n)
 {
   cw_card *card = run->weights->card;
 
   card->module->attend (card->gpu, CW_GPU_STEPS,
-                        &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) run->n_text_rows, .heads = run->pieces.heads, .d = run->pieces.d,
+                        &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) (run->n_text_rows * n), .heads = run->pieces.heads, .d = run->pieces.d, .each = (uint32_t) n,
                                              .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .texts = run->seen_there,
                                              .layer = (uint32_t) index });
 }
 
-/* x += w input, for @n rows; @input NULL: what attention left. */
+/* x += w input, for @n columns; @input NULL: what attention left. */
 static void
 add (cw_musicgen_card_run *run, const cw_gpu_matrix *w, const float *input, size_t n)
 {
@@ -380,33 +390,43 @@ add (cw_musicgen_card_run *run, const cw_gpu_matrix *w, const float *input, size
 }
 
 static void
-run_layer (cw_musicgen_card_run *run, size_t index)
+run_layer (cw_musicgen_card_run *run, size_t index, size_t n)
 {
   const cw_musicgen_config *config = &run->weights->model->config;
   const layer              *l = &run->weights->layers[index];
   const cw_gpu_cache        cache = { run->keys + index * run->layer_bytes, run->values + index * run->layer_bytes, run->pieces.heads, run->pieces.d,
                                       (uint32_t) run->max_steps, (int) cache_type (run->weights->model) };
 
-  project_qkv (run, l, &cache);
-  attend_cache (run, &cache);
-  add (run, &l->o, NULL, run->n_rows);
+  project_qkv (run, l, &cache, n);
+  attend_cache (run, &cache, n);
+  add (run, &l->o, NULL, run->n_rows * n);
   if (run->n_text_rows > 0) {
-    project (run, run->q, config->width, &l->cross_q, &l->cross_norm, run->n_text_rows, CW_ACTIVATION_NONE);
-    attend_text (run, index);
-    add (run, &l->cross_o, NULL, run->n_text_rows);
+    project (run, run->q, config->width, &l->cross_q, &l->cross_norm, run->n_text_rows * n, CW_ACTIVATION_NONE);
+    attend_text (run, index, n);
+    add (run, &l->cross_o, NULL, run->n_text_rows * n);
   }
-  project (run, run->inner, config->ffn, &l->fc1, &l->ffn_norm, run->n_rows, config->activation);
-  add (run, &l->fc2, run->inner, run->n_rows);
+  project (run, run->inner, config->ffn, &l->fc1, &l->ffn_norm, run->n_rows * n, config->activation);
+  add (run, &l->fc2, run->inner, run->n_rows * n);
 }
 
+/* What stands in x, @n columns of each row, through all layers. */
 static void
-embed (cw_musicgen_card_run *run, const cw_gpu_columns *columns)
+run_layers (cw_musicgen_card_run *run, size_t n)
+{
+  for (size_t i = 0; i < run->weights->model->config.n_layers; i++)
+    run_layer (run, i, n);
+}
+
+/* x = the embedding of @n columns of each row, or @vectors, with their positions. */
+static void
+embed (cw_musicgen_card_run *run, const cw_gpu_columns *columns, const float *vectors, size_t n)
 {
   const cw_musicgen *model = run->weights->model;
   cw_card           *card = run->weights->card;
 
   card->module->embed (card->gpu, CW_GPU_STEPS,
-                       &(cw_gpu_embedding){ .x = run->x, .n_rows = (uint32_t) run->n_rows, .width = (uint32_t) model->config.width, .columns = *columns,
+                       &(cw_gpu_embedding){ .x = run->x, .n_rows = (uint32_t) run->n_rows, .width = (uint32_t) model->config.width, .each = (uint32_t) n,
+                                            .vectors = vectors, .columns = *columns,
                                             .tables = run->weights->tables, .dtype = (int) model->embeddings[0].dtype,
                                             .positions = run->weights->positions, .positions_dtype = (int) model->positions.dtype,
                                             .n_positions = (uint32_t) model->config.n_positions, .later = run->later, .step = run->where });
@@ -434,22 +454,23 @@ predict (cw_musicgen_card_run *run)
 }
 
 static void
-advance (cw_musicgen_card_run *run)
+advance (cw_musicgen_card_run *run, size_t n)
 {
-  run->weights->card->module->advance (run->weights->card->gpu, CW_GPU_STEPS, run->where);
+  run->weights->card->module->advance (run->weights->card->gpu, CW_GPU_STEPS, run->where, (uint32_t) n);
 }
 
 /* ---- what is fed from outside ----------------------------------------------------------------------------------------------------- */
 
-/* Column @j of @n, @ids [n_rows, n, K], to the place from which the next step reads. */
+/* Columns @j … @j + @now - 1 of @n, @ids [n_rows, n, K], to the place from which the next step reads. */
 static void
-put_column (cw_musicgen_card_run *run, const int32_t *ids, size_t n, size_t j)
+put_columns (cw_musicgen_card_run *run, const int32_t *ids, size_t n, size_t j, size_t now)
 {
   cw_card     *card = run->weights->card;
   const size_t k = run->fed.k;
 
   for (size_t row = 0; row < run->n_rows; row++)
-    card->module->upload (card->gpu, CW_GPU_STEPS, run->fed.ids + (row * run->fed.n_columns + run->step) * k, ids + (row * n + j) * k, k * sizeof *ids);
+    card->module->upload (card->gpu, CW_GPU_STEPS, run->fed.ids + (row * run->fed.n_columns + run->step) * k, ids + (row * n + j) * k,
+                          now * k * sizeof *ids);
 }
 
 static void
@@ -469,11 +490,11 @@ cw_musicgen_card_run_step (cw_musicgen_card_run *run, const int32_t *ids, float 
 
   if (!probe)
     probe = &none;
-  put_column (run, ids, 1, 0);
-  embed (run, &run->fed);
+  put_columns (run, ids, 1, 0, 1);
+  embed (run, &run->fed, NULL, 1);
   copy_out (run, probe->embedding, run->x, n);
   for (size_t i = 0; i < config->n_layers; i++) {
-    run_layer (run, i);
+    run_layer (run, i, 1);
     if (i == 0)
       copy_out (run, probe->after_layer0, run->x, n);
   }
@@ -483,7 +504,7 @@ cw_musicgen_card_run_step (cw_musicgen_card_run *run, const int32_t *ids, float 
   copy_out (run, probe->after_norm, run->normed, n);
   predict (run);
   copy_out (run, logits, run->logits, run->n_rows * config->n_codebooks * config->codebook_size);
-  advance (run);
+  advance (run, 1);
   run->step++;
   return finished (run);
 }
@@ -491,12 +512,12 @@ cw_musicgen_card_run_step (cw_musicgen_card_run *run, const int32_t *ids, float 
 bool
 cw_musicgen_card_run_feed (cw_musicgen_card_run *run, const int32_t *ids, size_t n)
 {
-  for (size_t j = 0; j < n; j++, run->step++) {
-    put_column (run, ids, n, j);
-    embed (run, &run->fed);
-    for (size_t i = 0; i < run->weights->model->config.n_layers; i++)
-      run_layer (run, i);
-    advance (run);
+  for (size_t j = 0, now; j < n; j += now, run->step += now) {
+    now = n - j < run->batch ? n - j : run->batch;
+    put_columns (run, ids, n, j, now);
+    embed (run, &run->fed, NULL, now);
+    run_layers (run, now);
+    advance (run, now);
   }
   return finished (run);
 }
@@ -504,28 +525,19 @@ cw_musicgen_card_run_feed (cw_musicgen_card_run *run, const int32_t *ids, size_t
 bool
 cw_musicgen_card_run_feed_vectors (cw_musicgen_card_run *run, const float *vectors, size_t n)
 {
-  const cw_musicgen *model = run->weights->model;
-  const size_t       c = model->config.width;
-  cw_card           *card = run->weights->card;
-  /* without ids the embedding is the position alone; the vectors are added by the host, which has both */
-  float             *x = malloc (run->n_rows * c * sizeof *x);
+  const size_t c = run->weights->model->config.width;
+  cw_card     *card = run->weights->card;
 
-  for (size_t j = 0; x && j < n; j++, run->step++) {
-    const size_t n_table = model->config.n_positions;
-
+  for (size_t j = 0, now; j < n; j += now, run->step += now) {
+    now = n - j < run->batch ? n - j : run->batch;
     for (size_t row = 0; row < run->n_rows; row++)
-      for (size_t i = 0; i < c; i++)
-        x[row * c + i] = vectors[(row * n + j) * c + i] + (run->step < n_table ? cw_tensor_at (&model->positions, run->step * c + i)
-                                                                               : run->later_here[(run->step - n_table) * c + i]);
-    card->module->upload (card->gpu, CW_GPU_STEPS, run->x, x, run->n_rows * c * sizeof *x);
-    for (size_t i = 0; i < model->config.n_layers; i++)
-      run_layer (run, i);
-    advance (run);
-    card->module->wait (card->gpu, CW_GPU_STEPS);
+      card->module->upload (card->gpu, CW_GPU_STEPS, run->normed + row * now * c, vectors + (row * n + j) * c, now * c * sizeof *vectors);
+    embed (run, &run->fed, run->normed, now);
+    run_layers (run, now);
+    advance (run, now);
   }
   run->prefix = run->step;
-  free (x);
-  return x && finished (run);
+  return finished (run);
 }
 
 void
@@ -564,14 +576,13 @@ queue_draw (cw_musicgen_card_run *run)
 {
   cw_card *card = run->weights->card;
 
-  embed (run, &run->drawn);
-  for (size_t i = 0; i < run->weights->model->config.n_layers; i++)
-    run_layer (run, i);
+  embed (run, &run->drawn, NULL, 1);
+  run_layers (run, 1);
   predict (run);
   card->module->sample (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_sample){ .logits = run->logits, .n_rows = (uint32_t) run->n_rows, .choice = run->choice, .columns = run->drawn,
                                           .step = run->where, .tokens = run->tokens });
-  advance (run);
+  advance (run, 1);
   card->module->download (card->gpu, CW_GPU_STEPS, run->tokens_here, run->tokens, run->drawn.n_takes * run->drawn.k * sizeof *run->tokens);
 }
 

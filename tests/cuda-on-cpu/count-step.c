@@ -65,12 +65,12 @@ run_layer (uint32_t width, uint32_t heads, int32_t position, uint32_t n_text)
   const cw_gpu_text   text = { zeros (n_states), zeros (n_states), n_text };
   const cw_gpu_text  *texts = cw_card_put (&arena, &text, 1, sizeof text);
   cw_gpu_attention    attention = { .q = q, .n = ROWS, .heads = heads, .d = d, .scale = 1.0f / sqrtf ((float) d), .pieces = pieces, .cache = cache,
-                                    .step = where };
+                                    .each = 1, .step = where };
 
   card->module->linear (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_linear){ .layers = { matrix (width, width), matrix (width, width), matrix (width, width) }, .y = { q }, .n_layers = 3,
                                           .n = ROWS, .ld_x = width, .ld_y = width, .x = x, .prologue = CW_GPU_NORM, .gamma = gamma, .beta = gamma,
-                                          .eps = 1e-5f, .cache = cache, .step = where });
+                                          .eps = 1e-5f, .cache = cache, .each = 1, .step = where });
   card->module->attend (card->gpu, CW_GPU_STEPS, &attention);
   product (matrix (width, width), x, NULL, NULL, &pieces, true, ROWS, CW_GPU_NONE);
   product (matrix (width, width), q, x, gamma, NULL, false, 1, CW_GPU_NONE);
@@ -102,14 +102,14 @@ run_ends (uint32_t width)
     heads.y[k] = logits + (size_t) k * CODES;
   }
   card->module->embed (card->gpu, CW_GPU_STEPS,
-                       &(cw_gpu_embedding){ .x = x, .n_rows = ROWS, .width = width, .columns = columns,
+                       &(cw_gpu_embedding){ .x = x, .n_rows = ROWS, .width = width, .each = 1, .columns = columns,
                                             .tables = cw_card_put (&arena, tables, CODEBOOKS, sizeof *tables), .dtype = CW_F16,
                                             .positions = zeros (width * sizeof (float)), .positions_dtype = CW_F32, .n_positions = 1, .step = where });
   card->module->linear (card->gpu, CW_GPU_STEPS, &heads);
   card->module->sample (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_sample){ .logits = logits, .n_rows = ROWS, .choice = cw_card_put (&arena, &choice, 1, sizeof choice),
                                           .columns = columns, .step = where, .tokens = zeros (CODEBOOKS * sizeof (int32_t)) });
-  card->module->advance (card->gpu, CW_GPU_STEPS, where);
+  card->module->advance (card->gpu, CW_GPU_STEPS, where, 1);
 }
 
 int

@@ -129,6 +129,7 @@ typedef struct {
   size_t            n_in, n_out, n, n_layers;
   bool              norm, bias, addend;
   cw_gpu_activation activation;
+  bool              rms, gate;
 } linear_case;
 
 static void
@@ -144,16 +145,18 @@ test_linear (linear_case c)
                           .n = (uint32_t) c.n,
                           .ld_x = (uint32_t) c.n_in,
                           .ld_y = (uint32_t) n_rows,
-                          .prologue = c.norm ? CW_GPU_NORM : CW_GPU_AS_IS,
+                          .prologue = c.rms ? CW_GPU_RMS : c.norm ? CW_GPU_NORM : CW_GPU_AS_IS,
                           .eps = 1e-5f,
                           .activation = c.activation };
   char          what[128];
 
   snprintf (what, sizeof what, "%s %zu x %zu of %zu columns, %zu layers%s%s%s", cw_dtype_name (c.dtype), c.n_out, c.n_in, c.n, c.n_layers,
             c.norm ? ", norm" : "", c.addend ? ", addend" : "", c.activation ? ", gelu" : "");
+  if (c.gate)
+    there.gate = cw_card_put (&p.there, addend, c.n * n_rows, sizeof *x);
   there.x = cw_card_put (&p.there, x, c.n * c.n_in, sizeof *x);
   there.gamma = cw_card_put (&p.there, gamma, c.n_in, sizeof *x);
-  there.beta = cw_card_put (&p.there, beta, c.n_in, sizeof *x);
+  there.beta = c.rms ? NULL : cw_card_put (&p.there, beta, c.n_in, sizeof *x);
   if (c.addend)
     there.addend = cw_card_put (&p.there, addend, c.n * n_rows, sizeof *x);
   for (size_t l = 0; l < c.n_layers; l++) {
@@ -166,10 +169,13 @@ test_linear (linear_case c)
 
   if (c.norm)
     plain->layer_norm (plain, normed, x, c.n, c.n_in, &(cw_norm){ gamma, beta, 1e-5f });
+  else if (c.rms)
+    plain->rms_norm (plain, normed, x, c.n, c.n_in, &(cw_norm){ gamma, NULL, 1e-5f });
   cw_backend_reserve_columns (plain, c.n_in, NULL);
   for (size_t l = 0; l < c.n_layers; l++) {
     float *y = cw_arena_new (&p.host, float, c.n * n_rows);
-    plain->linear (plain, y, n_rows, c.norm ? normed : x, c.n_in, c.n, &layers[l], (cw_activation) c.activation, c.addend ? addend : NULL, NULL);
+    plain->linear (plain, y, n_rows, c.norm || c.rms ? normed : x, c.n_in, c.n, &layers[l], (cw_activation) c.activation, c.addend ? addend : NULL,
+                   c.gate ? addend : NULL);
     same (fetch (&p, there.y[l], c.n * n_rows * sizeof *y), y, c.n * n_rows, what);
   }
   leave (&p);
@@ -183,7 +189,7 @@ test_linears (void)
 
   for (size_t d = 0; d < N_OF (dtypes); d++) {
     for (size_t i = 0; i < N_OF (sizes); i++) {
-      linear_case c = { dtypes[d], sizes[i][0], sizes[i][1], sizes[i][2], 1, false, i % 2, i % 3 == 0, CW_GPU_NONE };
+      linear_case c = { dtypes[d], sizes[i][0], sizes[i][1], sizes[i][2], 1, false, i % 2, i % 3 == 0, .activation = CW_GPU_NONE };
 
       test_linear (c);
       c.norm = true;
@@ -194,10 +200,11 @@ test_linears (void)
       c.addend = false;
       test_linear (c);
     }
+    test_linear ((linear_case){ dtypes[d], 33, 9, 5, 1, false, false, false, CW_GPU_GELU_TANH, true, true });
     /* more than one run of integers before they become f32 */
-    test_linear ((linear_case){ dtypes[d], 2200, 5, 1, 1, false, false, false, CW_GPU_NONE });
+    test_linear ((linear_case){ dtypes[d], 2200, 5, 1, 1, false, false, false, .activation = CW_GPU_NONE });
   }
-  test_linear ((linear_case){ CW_I8, CW_Q8_RUN + 70, 3, 2, 1, false, false, false, CW_GPU_NONE });
+  test_linear ((linear_case){ CW_I8, CW_Q8_RUN + 70, 3, 2, 1, false, false, false, .activation = CW_GPU_NONE });
 }
 
 static void
@@ -217,9 +224,11 @@ test_layer_norm (size_t n, size_t c, bool with_beta)
 /* ---- attention -------------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
-  size_t   n, heads, d, n_keys, max_steps;
+  size_t   n, heads, d, n_keys, max_steps; /* n_keys: of the last query of a row */
   cw_dtype cache; /* of self attention */
   bool     cross;
+  size_t   each;  /* queries of a row; 0: 1 */
+  bool     bias;
 } attention_case;
 
 static cw_gpu_pieces
@@ -273,34 +282,39 @@ test_attention (attention_case c)
 {
   place            p = enter ();
   const size_t     width = c.heads * c.d, stride = c.cross ? c.n_keys : c.max_steps, row = stride * width, size = cw_dtype_size (c.cache);
+  const size_t     each = c.each ? c.each : 1, n_rows = c.n / each;
   const float     *q = numbers (&p.host, c.n * width);
   float           *keys = numbers (&p.host, c.n * row), *values = numbers (&p.host, c.n * row);
   uint16_t        *narrow_keys = cw_arena_new (&p.host, uint16_t, c.n * row), *narrow_values = cw_arena_new (&p.host, uint16_t, c.n * row);
   const void      *k = c.cache == CW_F16 ? (void *) narrow_keys : keys, *v = c.cache == CW_F16 ? (void *) narrow_values : values;
   float           *expected = cw_arena_new (&p.host, float, c.n * width);
   cw_context      *contexts = cw_arena_new (&p.host, cw_context, c.n);
-  const int32_t    step = (int32_t) c.n_keys - 1;
-  cw_gpu_attention there = { .n = (uint32_t) c.n, .heads = (uint32_t) c.heads, .d = (uint32_t) c.d, .scale = 0.3f, .pieces = new_pieces (&p, &c) };
+  const float     *bias = numbers (&p.host, c.heads * (2 * each - 1));
+  const int32_t    step = (int32_t) (c.n_keys - each);
+  cw_gpu_attention there = { .n = (uint32_t) c.n, .heads = (uint32_t) c.heads, .d = (uint32_t) c.d, .each = (uint32_t) each,
+                             .scale = 0.3f, .pieces = new_pieces (&p, &c) };
   char             what[128];
 
-  snprintf (what, sizeof what, "%s attention of %zu keys, %zu heads of %zu, %s", c.cross ? "cross" : "self", c.n_keys, c.heads, c.d,
-            cw_dtype_name (c.cache));
+  snprintf (what, sizeof what, "%s attention of %zu keys, %zu heads of %zu, %s, %zu queries of a row%s", c.cross ? "cross" : "self", c.n_keys, c.heads,
+            c.d, cw_dtype_name (c.cache), each, c.bias ? ", bias" : "");
+  if (c.bias)
+    there.bias = cw_card_put (&p.there, bias, c.heads * (2 * each - 1), sizeof *bias);
   plain->narrow (plain, narrow_keys, keys, c.n * row);
   plain->narrow (plain, narrow_values, values, c.n * row);
   there.q = cw_card_put (&p.there, q, c.n * width, sizeof *q);
   if (c.cross) {
-    cw_gpu_text *texts = cw_arena_new (&p.host, cw_gpu_text, c.n);
+    cw_gpu_text *texts = cw_arena_new (&p.host, cw_gpu_text, n_rows);
 
-    for (size_t i = 0; i < c.n; i++)
+    for (size_t i = 0; i < n_rows; i++)
       texts[i] = (cw_gpu_text){ cw_card_put (&p.there, keys + i * row, row, sizeof *keys), cw_card_put (&p.there, values + i * row, row, sizeof *keys),
                                 (uint32_t) c.n_keys };
-    there.texts = cw_card_put (&p.there, texts, c.n, sizeof *texts);
+    there.texts = cw_card_put (&p.there, texts, n_rows, sizeof *texts);
   } else {
     there.cache = (cw_gpu_cache){ cw_card_new (&p.there, char, c.n * row * size), cw_card_new (&p.there, char, c.n * row * size), (uint32_t) c.heads,
                                   (uint32_t) c.d, (uint32_t) c.max_steps, (int) c.cache };
     there.step = cw_card_put (&p.there, &step, 1, sizeof step);
     /* what lies behind the last key stays unwritten: to read it is a finding */
-    for (size_t i = 0; i < c.n * c.heads; i++) {
+    for (size_t i = 0; i < n_rows * c.heads; i++) {
       const size_t at = i * c.max_steps * c.d * size, n_bytes = c.n_keys * c.d * size;
       card->module->upload (card->gpu, CW_GPU_STEPS, (char *) there.cache.keys + at, (const char *) k + at, n_bytes);
       card->module->upload (card->gpu, CW_GPU_STEPS, (char *) there.cache.values + at, (const char *) v + at, n_bytes);
@@ -309,11 +323,12 @@ test_attention (attention_case c)
   card->module->attend (card->gpu, CW_GPU_STEPS, &there);
 
   for (size_t i = 0; i < c.n; i++)
-    contexts[i] = (cw_context){ (const char *) k + i * row * size, (const char *) v + i * row * size, NULL, c.n_keys };
+    contexts[i] = (cw_context){ (const char *) k + i / each * row * size, (const char *) v + i / each * row * size,
+                                c.bias ? bias + each - 1 - i % each : NULL, c.cross ? c.n_keys : (size_t) step + i % each + 1 };
   cw_backend_reserve (plain, c.n_keys, NULL);
   plain->attention (plain, &(cw_attention){ .q = q, .y = expected, .n_queries = c.n, .ld = width, .n_heads = c.heads, .d = c.d,
                                             .contexts = contexts, .cache = c.cache, .head_stride = c.cross ? c.d : c.max_steps * c.d,
-                                            .key_stride = c.cross ? width : c.d, .scale = 0.3f });
+                                            .key_stride = c.cross ? width : c.d, .bias_head_stride = 2 * each - 1, .scale = 0.3f });
   near (put_together (&p, &c, &there.pieces), expected, c.n * width, ATTENTION_ERROR, what);
   leave (&p);
 }
@@ -322,10 +337,12 @@ static void
 test_attentions (void)
 {
   static const attention_case cases[] = {
-    { 1, 1, 4, 1, 3, CW_F32, false },    { 2, 2, 16, 7, 9, CW_F16, false },  { 2, 1, 64, 64, 64, CW_F16, false },
-    { 1, 3, 24, 65, 70, CW_F32, false }, { 1, 1, 64, 300, 310, CW_F16, false }, { 1, 1, 160, 20, 21, CW_F16, false },
-    { 1, 1, 8, 1100, 1100, CW_F32, false },
-    { 1, 1, 4, 1, 1, CW_F32, true },     { 3, 2, 16, 5, 5, CW_F32, true },   { 2, 2, 64, 130, 130, CW_F32, true },
+    { 1, 1, 4, 1, 3, CW_F32, .cross = false },    { 2, 2, 16, 7, 9, CW_F16, .cross = false },  { 2, 1, 64, 64, 64, CW_F16, .cross = false },
+    { 1, 3, 24, 65, 70, CW_F32, .cross = false }, { 1, 1, 64, 300, 310, CW_F16, .cross = false }, { 1, 1, 160, 20, 21, CW_F16, .cross = false },
+    { 1, 1, 8, 1100, 1100, CW_F32, .cross = false },
+    { 1, 1, 4, 1, 1, CW_F32, .cross = true },     { 3, 2, 16, 5, 5, CW_F32, .cross = true },   { 2, 2, 64, 130, 130, CW_F32, .cross = true },
+    { 6, 2, 16, 7, 9, CW_F16, .cross = false, .each = 3 }, { 20, 2, 8, 70, 70, CW_F32, .cross = false, .each = 10 }, { 6, 2, 16, 5, 5, CW_F32, .cross = true, .each = 3 },
+    { 9, 3, 8, 9, 9, CW_F32, .cross = true, .each = 9, .bias = true }, { 7, 2, 16, 4, 4, CW_F32, .cross = true, .each = 7, .bias = true }, { 140, 1, 8, 140, 140, CW_F32, .cross = true, .each = 140, .bias = true },
   };
 
   for (size_t i = 0; i < N_OF (cases); i++)
@@ -336,13 +353,13 @@ test_attentions (void)
 static void
 test_append (cw_dtype dtype, cw_dtype weights)
 {
-  enum { N = 2, HEADS = 2, D = 4, STEPS = 3, WIDTH = HEADS * D };
+  enum { ROWS = 2, EACH = 3, N = ROWS * EACH, HEADS = 2, D = 4, STEPS = 5, WIDTH = HEADS * D };
   place         p = enter ();
-  const size_t  n_cache = N * WIDTH * STEPS, size = cw_dtype_size (dtype);
+  const size_t  n_cache = ROWS * WIDTH * STEPS, size = cw_dtype_size (dtype);
   const int32_t step = 1;
   const float  *x = numbers (&p.host, N * WIDTH);
   cw_linear     layers[3];
-  cw_gpu_linear there = { .n_layers = 3, .n = N, .ld_x = WIDTH, .ld_y = WIDTH };
+  cw_gpu_linear there = { .n_layers = 3, .n = N, .ld_x = WIDTH, .ld_y = WIDTH, .each = EACH };
   float        *y = cw_arena_new (&p.host, float, N *WIDTH);
   uint16_t     *narrow = cw_arena_new (&p.host, uint16_t, N *WIDTH);
 
@@ -369,7 +386,7 @@ test_append (cw_dtype dtype, cw_dtype weights)
     char       *expected = cw_arena_take (&p.host, n_cache, size);
 
     for (size_t i = 0; i < N * HEADS; i++)
-      memcpy (expected + (i * STEPS + (size_t) step) * D * size, dtype == CW_F16 ? (void *) (narrow + i * D) : (void *) (y + i * D), D * size);
+      memcpy (expected + ((i / HEADS / EACH * HEADS + i % HEADS) * STEPS + (size_t) step + i / HEADS % EACH) * D * size, dtype == CW_F16 ? (void *) (narrow + i * D) : (void *) (y + i * D), D * size);
     CHECK (memcmp (found, expected, n_cache * size) == 0, "the cache of %s is not as expected", cw_dtype_name (dtype));
   }
   leave (&p);
@@ -377,44 +394,75 @@ test_append (cw_dtype dtype, cw_dtype weights)
 
 /* ---- the ends of a step ------------------------------------------------------------------------------------------------------- */
 
+enum { EMBED_ROWS = 4, EMBED_TAKES = 2, EMBED_K = 3, EMBED_V = 5, EMBED_WIDTH = 130, EMBED_POSITIONS = 2, EMBED_STEPS = 4 };
+
+/* Three columns of each row in one go, from position 1 on; then as many vectors. */
+static void
+test_embed_several (place *p, cw_gpu_embedding *there, const cw_linear *tables, const int32_t *ids, const float *positions, const float *later)
+{
+  enum { EACH = 3, N = EMBED_ROWS * EACH };
+  const int32_t first = 1;
+  const float  *vectors = numbers (&p->host, N * EMBED_WIDTH);
+
+  there->each = EACH;
+  there->step = cw_card_put (&p->there, &first, 1, sizeof first);
+  there->x = cw_card_new (&p->there, float, N *EMBED_WIDTH);
+  for (int as_vectors = 0; as_vectors < 2; as_vectors++) {
+    float *x = cw_arena_new (&p->host, float, N *EMBED_WIDTH);
+
+    there->vectors = as_vectors ? cw_card_put (&p->there, vectors, N * EMBED_WIDTH, sizeof *vectors) : NULL;
+    card->module->embed (card->gpu, CW_GPU_STEPS, there);
+    for (size_t item = 0; item < N; item++) {
+      const size_t at = (size_t) first + item % EACH;
+
+      for (size_t k = 0; k < EMBED_K && !as_vectors; k++)
+        plain->add_row (plain, x + item * EMBED_WIDTH, &tables[k].w, (size_t) ids[(item / EACH % EMBED_TAKES * EMBED_STEPS + at) * EMBED_K + k]);
+      for (size_t c = 0; c < EMBED_WIDTH; c++)
+        x[item * EMBED_WIDTH + c] = (as_vectors ? vectors[item * EMBED_WIDTH + c] : x[item * EMBED_WIDTH + c]) +
+                              (at < EMBED_POSITIONS ? positions[at * EMBED_WIDTH + c] : later[(at - EMBED_POSITIONS) * EMBED_WIDTH + c]);
+    }
+    same (fetch (p, there->x, N * EMBED_WIDTH * sizeof *x), x, N * EMBED_WIDTH, as_vectors ? "vectors with positions" : "the embedding of several columns");
+  }
+}
+
 static void
 test_embed (cw_dtype dtype)
 {
-  enum { ROWS = 4, TAKES = 2, K = 3, V = 5, WIDTH = 130, POSITIONS = 2, STEPS = 4 };
   place            p = enter ();
-  cw_gpu_embedding there = { .n_rows = ROWS, .width = WIDTH, .n_positions = POSITIONS, .dtype = (int) dtype, .positions_dtype = CW_F32,
-                             .columns = { NULL, TAKES, STEPS, K, V } };
-  cw_linear        tables[K];
-  const void      *there_tables[K];
-  const float     *positions = numbers (&p.host, POSITIONS * WIDTH), *later = numbers (&p.host, (STEPS - POSITIONS) * WIDTH);
-  int32_t         *ids = cw_arena_new (&p.host, int32_t, TAKES *STEPS *K);
+  cw_gpu_embedding there = { .n_rows = EMBED_ROWS, .width = EMBED_WIDTH, .each = 1, .n_positions = EMBED_POSITIONS, .dtype = (int) dtype, .positions_dtype = CW_F32,
+                             .columns = { NULL, EMBED_TAKES, EMBED_STEPS, EMBED_K, EMBED_V } };
+  cw_linear        tables[EMBED_K];
+  const void      *there_tables[EMBED_K];
+  const float     *positions = numbers (&p.host, EMBED_POSITIONS * EMBED_WIDTH), *later = numbers (&p.host, (EMBED_STEPS - EMBED_POSITIONS) * EMBED_WIDTH);
+  int32_t         *ids = cw_arena_new (&p.host, int32_t, EMBED_TAKES *EMBED_STEPS *EMBED_K);
   int32_t          step = 0;
 
-  for (size_t i = 0; i < TAKES * STEPS * K; i++)
-    ids[i] = (int32_t) (i * 7 % (V + 1));
-  for (size_t k = 0; k < K; k++) {
-    tables[k] = random_linear (&p, dtype, V + 1, WIDTH);
-    there_tables[k] = cw_card_put (&p.there, tables[k].w.data, (V + 1) * WIDTH, cw_dtype_size (dtype));
+  for (size_t i = 0; i < EMBED_TAKES * EMBED_STEPS * EMBED_K; i++)
+    ids[i] = (int32_t) (i * 7 % (EMBED_V + 1));
+  for (size_t k = 0; k < EMBED_K; k++) {
+    tables[k] = random_linear (&p, dtype, EMBED_V + 1, EMBED_WIDTH);
+    there_tables[k] = cw_card_put (&p.there, tables[k].w.data, (EMBED_V + 1) * EMBED_WIDTH, cw_dtype_size (dtype));
   }
-  there.tables = cw_card_put (&p.there, there_tables, K, sizeof *there_tables);
-  there.positions = cw_card_put (&p.there, positions, POSITIONS * WIDTH, sizeof *positions);
-  there.later = cw_card_put (&p.there, later, (STEPS - POSITIONS) * WIDTH, sizeof *later);
-  there.columns.ids = cw_card_put (&p.there, ids, TAKES * STEPS * K, sizeof *ids);
+  there.tables = cw_card_put (&p.there, there_tables, EMBED_K, sizeof *there_tables);
+  there.positions = cw_card_put (&p.there, positions, EMBED_POSITIONS * EMBED_WIDTH, sizeof *positions);
+  there.later = cw_card_put (&p.there, later, (EMBED_STEPS - EMBED_POSITIONS) * EMBED_WIDTH, sizeof *later);
+  there.columns.ids = cw_card_put (&p.there, ids, EMBED_TAKES * EMBED_STEPS * EMBED_K, sizeof *ids);
   there.step = cw_card_put (&p.there, &step, 1, sizeof step);
-  there.x = cw_card_new (&p.there, float, ROWS *WIDTH);
-  for (; step < STEPS; step++) {
-    float *x = cw_arena_new (&p.host, float, ROWS *WIDTH);
+  there.x = cw_card_new (&p.there, float, EMBED_ROWS *EMBED_WIDTH);
+  for (; step < EMBED_STEPS; step++) {
+    float *x = cw_arena_new (&p.host, float, EMBED_ROWS *EMBED_WIDTH);
 
     card->module->embed (card->gpu, CW_GPU_STEPS, &there);
-    for (size_t row = 0; row < ROWS; row++) {
-      for (size_t k = 0; k < K; k++)
-        plain->add_row (plain, x + row * WIDTH, &tables[k].w, (size_t) ids[((row % TAKES) * STEPS + (size_t) step) * K + k]);
-      for (size_t c = 0; c < WIDTH; c++)
-        x[row * WIDTH + c] += step < POSITIONS ? positions[step * WIDTH + (int) c] : later[(step - POSITIONS) * WIDTH + (int) c];
+    for (size_t row = 0; row < EMBED_ROWS; row++) {
+      for (size_t k = 0; k < EMBED_K; k++)
+        plain->add_row (plain, x + row * EMBED_WIDTH, &tables[k].w, (size_t) ids[((row % EMBED_TAKES) * EMBED_STEPS + (size_t) step) * EMBED_K + k]);
+      for (size_t c = 0; c < EMBED_WIDTH; c++)
+        x[row * EMBED_WIDTH + c] += step < EMBED_POSITIONS ? positions[step * EMBED_WIDTH + (int) c] : later[(step - EMBED_POSITIONS) * EMBED_WIDTH + (int) c];
     }
-    same (fetch (&p, there.x, ROWS * WIDTH * sizeof *x), x, ROWS * WIDTH, "the embedding");
-    card->module->advance (card->gpu, CW_GPU_STEPS, (int32_t *) there.step);
+    same (fetch (&p, there.x, EMBED_ROWS * EMBED_WIDTH * sizeof *x), x, EMBED_ROWS * EMBED_WIDTH, "the embedding");
+    card->module->advance (card->gpu, CW_GPU_STEPS, (int32_t *) there.step, 1);
   }
+  test_embed_several (&p, &there, tables, ids, positions, later);
   leave (&p);
 }
 

@@ -14,25 +14,28 @@
 #define D_MAX    512
 #define OWN_MAX  (D_MAX / THREADS) /* numbers of y a thread has, when a head is wider than a block */
 
-/* The keys of one head of one query: key p at p * stride. */
+/* The keys of one head of one query: key p at p * stride, with bias[p] added to its score unless that is NULL. */
 typedef struct {
-  const void *keys, *values;
-  size_t      stride;
-  uint32_t    n;
+  const void  *keys, *values;
+  const float *bias;
+  size_t       stride;
+  uint32_t     n;
 } sight;
 
 static __device__ __forceinline__ sight
 look (const cw_gpu_attention &a, uint32_t query, uint32_t head)
 {
-  if (a.cache.keys) {
-    const size_t at = ((size_t) query * a.heads + head) * a.cache.max_steps * a.d, size = a.cache.dtype == CW_F16 ? 2 : 4;
+  const uint32_t row = query / a.each, column = query % a.each;
 
-    return { (const char *) a.cache.keys + at * size, (const char *) a.cache.values + at * size, a.d, (uint32_t) *a.step + 1 };
+  if (a.cache.keys) {
+    const size_t at = ((size_t) row * a.heads + head) * a.cache.max_steps * a.d, size = a.cache.dtype == CW_F16 ? 2 : 4;
+
+    return { (const char *) a.cache.keys + at * size, (const char *) a.cache.values + at * size, NULL, a.d, (uint32_t) *a.step + column + 1 };
   }
-  const cw_gpu_text text = a.texts[query];
+  const cw_gpu_text text = a.texts[row];
   const size_t      width = (size_t) a.heads * a.d, at = a.layer * text.n * width + head * a.d;
 
-  return { text.keys + at, text.values + at, width, text.n };
+  return { text.keys + at, text.values + at, a.bias ? a.bias + (size_t) head * (2 * a.each - 1) + a.each - 1 - column : NULL, width, text.n };
 }
 
 template <typename T>
@@ -62,7 +65,7 @@ static __global__ void __launch_bounds__ (THREADS) attend (const __grid_constant
         sum = fmaf (q[c], widen (key[c]), sum);
       sum = lanes_sum (sum);
       if (lane == 0)
-        scores[p] = p < n ? sum * a.scale : -INFINITY;
+        scores[p] = p < n ? sum * a.scale + (see.bias ? see.bias[tile + p] : 0.0f) : -INFINITY;
     }
     __syncthreads ();
     const float low = scores[w], high = scores[w + CW_WARP], before = largest;

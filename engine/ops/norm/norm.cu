@@ -14,7 +14,7 @@ static __global__ void __launch_bounds__ (THREADS) layer_norm (float *y, const f
   const size_t   at = (size_t) (row < n ? row : n - 1) * c;
   float          mean, scale;
 
-  norm_of (x + at, c, eps, lane, &mean, &scale);
+  norm_of (x + at, c, eps, lane, false, &mean, &scale);
   if (row < n)
     for (uint32_t i = lane; i < c; i += CW_LANES)
       y[at + i] = fmaf ((x[at + i] - mean) * scale, gamma[i], beta ? beta[i] : 0.0f);
