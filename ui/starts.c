@@ -151,30 +151,13 @@ take_file (CwStarts *starts, GFile *file)
   g_task_run_in_thread (task, read_in_thread);
 }
 
-static gboolean
-on_drop (GtkDropTarget *target, const GValue *value, double x, double y, CwStarts *starts)
-{
-  const GSList *files = g_value_get_boxed (value);
-
-  (void) target;
-  (void) x;
-  (void) y;
-  if (!files)
-    return FALSE;
-  if (starts->can_continue || starts->can_follow)
-    take_file (starts, files->data);
-  else
-    g_signal_emit (starts, problem_signal, 0, _ ("The chosen model takes no sound to begin with."));
-  return TRUE;
-}
-
 static GdkDragAction
 on_drag_enter (GtkDropTarget *target, double x, double y, CwStarts *starts)
 {
   (void) target;
   (void) x;
   (void) y;
-  gtk_widget_add_css_class (starts->sound_button, "suggested-action");
+  gtk_widget_add_css_class (GTK_WIDGET (starts), "drop-active");
   return GDK_ACTION_COPY;
 }
 
@@ -182,7 +165,24 @@ static void
 on_drag_leave (GtkDropTarget *target, CwStarts *starts)
 {
   (void) target;
-  gtk_widget_remove_css_class (starts->sound_button, "suggested-action");
+  gtk_widget_remove_css_class (GTK_WIDGET (starts), "drop-active");
+}
+
+static gboolean
+on_drop (GtkDropTarget *target, const GValue *value, double x, double y, CwStarts *starts)
+{
+  const GSList *files = g_value_get_boxed (value);
+
+  (void) x;
+  (void) y;
+  on_drag_leave (target, starts); /* GTK does not say so */
+  if (!files)
+    return FALSE;
+  if (starts->can_continue || starts->can_follow)
+    take_file (starts, files->data);
+  else
+    g_signal_emit (starts, problem_signal, 0, _ ("The chosen model takes no sound to begin with."));
+  return TRUE;
 }
 
 static void
