@@ -12,6 +12,8 @@
 #include "export.h"
 #include "open-file.h"
 
+#define NAME_MAX_CHARS 32
+
 static void
 on_exported (CwClip *clip, const char *path, const char *problem, gpointer data)
 {
@@ -71,6 +73,7 @@ on_rename (GSimpleAction *action, GVariant *parameter, gpointer data)
   entry = gtk_entry_new ();
   gtk_editable_set_text (GTK_EDITABLE (entry), cw_clip_get_name (window->shown));
   gtk_entry_set_activates_default (GTK_ENTRY (entry), TRUE);
+  gtk_editable_set_max_width_chars (GTK_EDITABLE (entry), 40); /* a name is a prompt, at first */
   adw_message_dialog_set_extra_child (ADW_MESSAGE_DIALOG (dialog), entry);
   adw_message_dialog_add_responses (ADW_MESSAGE_DIALOG (dialog), "cancel", _ ("_Cancel"), "rename", _ ("_Rename"), NULL);
   adw_message_dialog_set_default_response (ADW_MESSAGE_DIALOG (dialog), "rename");
@@ -98,13 +101,23 @@ on_undo_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
   cw_window_select_clip (window, clip);
 }
 
+/* What a toast has room for besides; g_free. */
+static char *
+short_name (CwClip *clip)
+{
+  const char *name = cw_clip_get_name (clip), *end = g_utf8_strlen (name, -1) > NAME_MAX_CHARS ? g_utf8_offset_to_pointer (name, NAME_MAX_CHARS) : NULL;
+  g_autofree char *start = end ? g_strndup (name, (gsize) (end - name)) : NULL;
+
+  return end ? g_strconcat (start, "…", NULL) : g_strdup (name);
+}
+
 static void
 on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   CwWindow           *window = data;
   GListModel         *model = cw_clip_list_get_model (window->clips);
   g_autoptr (CwClip)  clip = window->shown ? g_object_ref (window->shown) : NULL, next = NULL;
-  g_autofree char    *text = NULL, *escaped = NULL;
+  g_autofree char    *name = NULL, *text = NULL, *escaped = NULL;
   AdwToast           *toast;
 
   (void) action;
@@ -121,7 +134,8 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
     next = g_list_model_get_item (model, MIN (window->deleted_place, g_list_model_get_n_items (model) - 1));
   cw_window_select_clip (window, next);
 
-  text = g_strdup_printf (_ ("“%s” deleted"), cw_clip_get_name (clip));
+  name = short_name (clip);
+  text = g_strdup_printf (_ ("“%s” deleted"), name);
   escaped = g_markup_escape_text (text, -1);
   toast = adw_toast_new (escaped);
   adw_toast_set_button_label (toast, _ ("_Undo"));

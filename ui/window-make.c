@@ -82,6 +82,7 @@ on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
   for (guint i = 0; i < clips->len; i++)
     g_signal_connect_object (g_ptr_array_index (clips, i), "notify::state", G_CALLBACK (cw_window_show_all), window, G_CONNECT_SWAPPED);
   cw_clip_list_add (window->clips, clips);
+  cw_window_say (window, NULL);
   cw_window_select_clip (window, g_ptr_array_index (clips, 0));
   cw_window_play_shown (window, 0.0);
 }

@@ -37,6 +37,7 @@ struct _CwWindow {
   CwClip         *deleted; /* the last one; owned */
   guint           deleted_place;
   AdwToast       *deleted_toast; /* on screen, or NULL; weak */
+  AdwToast       *said;   /* the last sentence, on screen, or NULL; weak */
   guint           tick;
   double          rest_s; /* where the playhead rests while nothing plays */
   gboolean        closing;
@@ -60,7 +61,7 @@ struct _CwWindow {
   GtkListBox     *clip_box;
 };
 
-/* A toast. */
+/* A toast, in place of the last one; NULL: that one goes, and none comes. */
 void     cw_window_say (CwWindow *window, const char *text);
 /* Shows clock, what is being made, and which actions there are, as they are now. */
 void     cw_window_show_all (CwWindow *window);

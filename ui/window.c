@@ -17,12 +17,16 @@ G_DEFINE_FINAL_TYPE (CwWindow, cw_window, ADW_TYPE_APPLICATION_WINDOW)
 void
 cw_window_say (CwWindow *window, const char *text)
 {
-  AdwToast *toast = adw_toast_new ("");
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
+  g_autofree char *escaped = text ? g_markup_escape_text (text, -1) : NULL;
 
-  adw_toast_set_title (toast, escaped);
-  adw_toast_set_timeout (toast, 6);
-  adw_toast_overlay_add_toast (window->toasts, toast);
+  if (window->said)
+    adw_toast_dismiss (window->said); /* else the new one would wait for its end */
+  g_clear_weak_pointer (&window->said);
+  if (!text)
+    return;
+  g_set_weak_pointer (&window->said, adw_toast_new (escaped));
+  adw_toast_set_timeout (window->said, 6);
+  adw_toast_overlay_add_toast (window->toasts, window->said);
 }
 
 static void
@@ -108,6 +112,7 @@ cw_window_dispose (GObject *object)
   if (window->player)
     g_signal_handlers_disconnect_by_data (window->player, window);
   g_clear_weak_pointer (&window->deleted_toast);
+  g_clear_weak_pointer (&window->said);
   g_clear_object (&window->shown);
   g_clear_object (&window->deleted);
   g_clear_object (&window->player);

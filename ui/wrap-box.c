@@ -104,13 +104,12 @@ cw_wrap_box_size_allocate (GtkWidget *widget, int width, int height, int baselin
   int            y = 0;
   Line           line;
 
-  (void) height;
   (void) baseline;
   for (GtkWidget *at = gtk_widget_get_first_child (widget); next_line (box, at, width, &line); at = line.end) {
     int left = MAX (width - line.width, 0), n_expanding = line.n_expanding, x = n_expanding ? 0 : (int) ((float) left * box->xalign);
 
     for (GtkWidget *child = line.first; child != line.end; child = gtk_widget_get_next_sibling (child)) {
-      GtkAllocation place = { .x = x, .y = y, .height = line.height };
+      GtkAllocation place = { .x = x, .y = y, .height = y == 0 && !line.end ? MAX (height, line.height) : line.height };
 
       if (!gtk_widget_should_layout (child))
         continue;
