@@ -37,10 +37,13 @@ cw_magnet_settings_fill (CwMagnetSettings *settings, CwRecipe *recipe)
 {
   if (settings->n_codebooks == 0)
     return;
+  gtk_spin_button_update (settings->guidance_end); /* what is still being typed */
   recipe->guidance_end = (float) gtk_spin_button_get_value (settings->guidance_end);
   recipe->overlapping_spans = gtk_check_button_get_active (settings->overlapping);
-  for (guint i = 0; i < settings->n_codebooks; i++)
+  for (guint i = 0; i < settings->n_codebooks; i++) {
+    gtk_spin_button_update (settings->steps[i]);
     recipe->decoding_steps[i] = (guint) gtk_spin_button_get_value_as_int (settings->steps[i]);
+  }
 }
 
 void

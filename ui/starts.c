@@ -34,7 +34,7 @@ struct _CwStarts {
 
 G_DEFINE_FINAL_TYPE (CwStarts, cw_starts, GTK_TYPE_BOX)
 
-static guint problem_signal, sound_signal, recording_signal;
+static guint problem_signal, sound_signal, recording_signal, endless_signal;
 
 /* ---- what is shown --------------------------------------------------------------------------------------------------- */
 
@@ -94,6 +94,7 @@ cw_starts_set_info (CwStarts *starts, const cw_model_info *info)
   starts->can_change = info && info->can_change_prompt;
   starts->can_extend = info && info->can_extend;
   show (starts);
+  g_signal_emit (starts, endless_signal, 0);
 }
 
 /* ---- a sound ----------------------------------------------------------------------------------------------------------- */
@@ -223,6 +224,12 @@ on_record (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+on_endless (CwStarts *starts)
+{
+  g_signal_emit (starts, endless_signal, 0);
+}
+
+static void
 on_recording (CwStarts *starts, gboolean recording)
 {
   show (starts);
@@ -339,10 +346,12 @@ cw_starts_fill (CwStarts *starts, CwRecipe *recipe)
   starts->filled = g_new0 (CwRecipe, 1);
   for (GtkWidget *row = gtk_widget_get_first_child (GTK_WIDGET (starts->later_rows)); row && starts->can_change;
        row = gtk_widget_get_next_sibling (row)) {
-    const char *prompt = gtk_editable_get_text (GTK_EDITABLE (text_of (row)));
+    GtkSpinButton *seconds = GTK_SPIN_BUTTON (gtk_widget_get_first_child (row));
+    const char    *prompt = gtk_editable_get_text (GTK_EDITABLE (text_of (row)));
 
+    gtk_spin_button_update (seconds); /* what is still being typed */
     if (prompt[strspn (prompt, " \t")]) /* a row that was left blank asks for nothing */
-      cw_recipe_add_change (starts->filled, gtk_spin_button_get_value (GTK_SPIN_BUTTON (gtk_widget_get_first_child (row))), prompt);
+      cw_recipe_add_change (starts->filled, gtk_spin_button_get_value (seconds), prompt);
   }
   recipe->changes = starts->filled->changes;
   recipe->n_changes = starts->filled->n_changes;
@@ -416,6 +425,7 @@ cw_starts_class_init (CwStartsClass *class)
   problem_signal = g_signal_new ("problem", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
   sound_signal = g_signal_new ("sound", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_DOUBLE);
   recording_signal = g_signal_new ("recording", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_BOOLEAN);
+  endless_signal = g_signal_new ("endless", CW_TYPE_STARTS, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   g_type_ensure (CW_TYPE_RECORD_BAR);
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/clipwright/Clipwright/starts.ui");
 #define BIND(name) gtk_widget_class_bind_template_child (widget_class, CwStarts, name)
@@ -449,6 +459,7 @@ cw_starts_init (CwStarts *starts)
   g_action_map_add_action_entries (G_ACTION_MAP (starts->actions), actions, G_N_ELEMENTS (actions), starts);
   gtk_widget_init_template (GTK_WIDGET (starts));
   g_signal_connect_swapped (starts->actions, "action-state-changed::role", G_CALLBACK (show), starts);
+  g_signal_connect_swapped (starts->endless, "notify::active", G_CALLBACK (on_endless), starts);
   g_signal_connect_swapped (starts->record_bar, "recording", G_CALLBACK (on_recording), starts);
   g_signal_connect_swapped (starts->record_bar, "recorded", G_CALLBACK (on_recorded), starts);
   g_signal_connect_swapped (starts->record_bar, "problem", G_CALLBACK (on_record_problem), starts);

@@ -6,7 +6,7 @@
  * Actions, in the window's group "starts": sound (choose a file), record (with the microphone; again: stop), role ('continue' or 'follow'),
  * drop-sound (without it), later (one more prompt), endless (a switch).
  * Signals: "problem" (a sentence to be shown), "sound" (one was chosen; its seconds), "recording" (TRUE when a recording begins, FALSE when
- * it ends).
+ * it ends), "endless" (the switch, or what the model can do, changed).
  */
 #pragma once
 

@@ -41,6 +41,35 @@ choose_seed (CwWindow *window, guint64 *seed)
   return TRUE;
 }
 
+/* The list has no room for a sentence. */
+static void
+on_clip_state (CwClip *clip, GParamSpec *spec, CwWindow *window)
+{
+  (void) spec;
+  if (window->closing)
+    return;
+  if (cw_clip_get_state (clip) == CW_CLIP_FAILED)
+    cw_window_say (window, cw_clip_get_failure (clip));
+  cw_window_show_all (window);
+}
+
+/* It has no length, then. */
+static void
+on_endless (CwWindow *window)
+{
+  gtk_widget_set_sensitive (GTK_WIDGET (window->duration), !cw_starts_is_endless (window->starts));
+}
+
+/* What was typed into a number and is still being edited counts, too. */
+static void
+take_typed_numbers (CwWindow *window)
+{
+  GtkSpinButton *const numbers[] = { window->duration, window->takes, window->guidance, window->temperature, window->top_k, window->top_p };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    gtk_spin_button_update (numbers[i]);
+}
+
 static void
 on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -54,6 +83,7 @@ on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
   (void) parameter;
   if (!window->facts || !place)
     return;
+  take_typed_numbers (window);
   recipe = (CwRecipe){
     .prompt = (char *) gtk_editable_get_text (GTK_EDITABLE (window->prompt)),
     .model_folder = place->folder,
@@ -80,7 +110,7 @@ on_generate (GSimpleAction *action, GVariant *parameter, gpointer data)
     return;
   }
   for (guint i = 0; i < clips->len; i++)
-    g_signal_connect_object (g_ptr_array_index (clips, i), "notify::state", G_CALLBACK (cw_window_show_all), window, G_CONNECT_SWAPPED);
+    g_signal_connect_object (g_ptr_array_index (clips, i), "notify::state", G_CALLBACK (on_clip_state), window, 0);
   cw_clip_list_add (window->clips, clips);
   cw_window_say (window, NULL);
   cw_window_select_clip (window, g_ptr_array_index (clips, 0));
@@ -149,6 +179,7 @@ cw_window_set_up_make (CwWindow *window)
   g_signal_connect (window->prompt, "activate", G_CALLBACK (on_prompt_entered), window);
   g_signal_connect_swapped (window->starts, "problem", G_CALLBACK (cw_window_say), window);
   g_signal_connect_swapped (window->starts, "sound", G_CALLBACK (make_longer), window);
+  g_signal_connect_swapped (window->starts, "endless", G_CALLBACK (on_endless), window);
   g_signal_connect_swapped (window->starts, "recording", G_CALLBACK (on_recording), window);
   cw_starts_set_window (window->starts, GTK_WIDGET (window));
   add_suggestions (window);

@@ -62,6 +62,12 @@ def without_sound(stage):
     wait_for("the wave", lambda: stage.wave_pixels() > empty + 500, 20)
     stage.export(f"{stage.folder}/silent.wav")
     assert np.abs(read_wav(f"{stage.folder}/silent.wav")).max() > 0.01
+    stage.key("ctrl+shift+m", "Tab", "ctrl+a", "2")  # a length that is still being typed counts
+    stage.settle()
+    stage.change("ctrl+Return")
+    stage.finish()
+    stage.export(f"{stage.folder}/short.wav")
+    assert len(read_wav(f"{stage.folder}/short.wav")) == 2 * RATE_HZ
 
 
 def recipe_of(path):
