@@ -175,10 +175,35 @@ move_codec (cw_model *model, cw_card *card)
   note (model, "%sThe codec is on the card, too: %.0f MB.", space, (double) cw_encodec_bytes_on_card (model->codec) / 1e6);
 }
 
+/* What reads the prompt, which is the processor's work of a moment, too. */
+static void
+move_text_encoder (cw_model *model, cw_card *card)
+{
+  cw_error trouble = { 0 };
+
+  if (strcmp (model->info.device, "cpu") != 0 && !model->melody && !cw_musicgen_texts_to_card (model->musicgen, &trouble))
+    return;
+  if (cw_t5_to_card (model->t5, card, &trouble))
+    note (model, " So is the text encoder: %.0f MB.", (double) cw_t5_bytes_on_card (model->t5) / 1e6);
+}
+
+/* Bytes that a clip of the model's window needs beside the weights. */
+static size_t
+clip_bytes (const cw_model *model)
+{
+  const size_t n_rows = 2; /* a take and its null branch */
+
+  if (!model->musicgen || strcmp (model->info.device, "cpu") == 0)
+    return 0;
+  return cw_musicgen_card_run_bytes (model->musicgen, n_rows, model->window_frames + cw_musicgen_get_config (model->musicgen)->n_codebooks);
+}
+
+/* The decoder first, then as much of the others as leaves room for a clip. */
 static void
 move_to_card (cw_model *model)
 {
   cw_card *card = model->engine->card;
+  size_t   budget, clip;
 
   model->info.device = "cpu";
   model->info.device_note = model->device_note;
@@ -186,7 +211,13 @@ move_to_card (cw_model *model)
     return;
   if (model->musicgen && model->magnet.span_len == 0)
     move_decoder (model, card);
+  budget = card->budget;
+  clip = clip_bytes (model);
+  card->budget = budget > clip ? budget - clip : 0;
   move_codec (model, card);
+  if (model->t5)
+    move_text_encoder (model, card);
+  card->budget = budget;
 }
 
 /* ---- loading ---------------------------------------------------------------------------------------------------- */

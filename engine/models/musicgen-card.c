@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
   card_norm     self_norm, cross_norm, ffn_norm;
   cw_gpu_matrix qkv[3], o, cross_q, cross_o, fc1, fc2;
+  cw_gpu_matrix cross_kv[2]; /* where there is room for them */
 } layer;
 
 struct cw_musicgen_card {
@@ -45,6 +46,8 @@ struct cw_musicgen_card {
   cw_gpu_matrix     *heads;  /* [K] */
   const void       **tables; /* [K], on the card */
   const void        *positions;
+  cw_card_arena      text_arena;  /* the layers' cross_kv */
+  bool               makes_texts; /* they are there */
 };
 
 struct cw_musicgen_card_run {
@@ -152,7 +155,7 @@ cw_musicgen_card_new (cw_card *card, const cw_musicgen *model, cw_error *error)
     cw_fail_memory (error, "the decoder", sizeof *weights);
     return NULL;
   }
-  weights->card = weights->arena.card = card;
+  weights->card = weights->arena.card = weights->text_arena.card = card;
   weights->model = model;
   weights->layers = cw_arena_new (&weights->host, layer, config->n_layers);
   weights->heads = cw_arena_new (&weights->host, cw_gpu_matrix, config->n_codebooks);
@@ -173,9 +176,40 @@ cw_musicgen_card_free (cw_musicgen_card *weights)
 {
   if (!weights)
     return;
+  cw_card_arena_free (&weights->text_arena);
   cw_card_arena_free (&weights->arena);
   cw_arena_free (&weights->host);
   free (weights);
+}
+
+bool
+cw_musicgen_card_add_texts (cw_musicgen_card *weights, cw_error *error)
+{
+  const cw_musicgen *model = weights->model;
+  cw_card_arena     *arena = &weights->text_arena;
+  cw_card           *card = weights->card;
+
+  for (size_t i = 0; i < model->config.n_layers; i++)
+    if (model->config.prefixed || model->layers[i].cross_k.w.dtype != model->layers[0].cross_k.w.dtype ||
+        model->layers[i].cross_v.w.dtype != model->layers[0].cross_k.w.dtype) {
+      cw_fail (error, CW_ERROR_UNSUPPORTED, "This decoder has no keys and values of texts that a card could make.");
+      return false;
+    }
+  for (size_t i = 0; i < model->config.n_layers && !arena->failed; i++) {
+    weights->layers[i].cross_kv[0] = cw_card_put_linear (arena, &model->layers[i].cross_k);
+    weights->layers[i].cross_kv[1] = cw_card_put_linear (arena, &model->layers[i].cross_v);
+  }
+  card->module->wait (card->gpu, CW_GPU_STEPS);
+  weights->makes_texts = cw_card_arena_ok (arena, "the keys and values of texts", error);
+  if (!weights->makes_texts)
+    cw_card_arena_free (arena);
+  return weights->makes_texts;
+}
+
+bool
+cw_musicgen_card_makes_texts (const cw_musicgen_card *weights)
+{
+  return weights->makes_texts;
 }
 
 cw_card *
@@ -312,6 +346,35 @@ cw_musicgen_card_run_set_text (cw_musicgen_card_run *run, size_t text, const cw_
 
   run->texts[text] = (cw_gpu_text){ keys, values, (uint32_t) cache->n };
   return finished (run) && keys && values;
+}
+
+bool
+cw_musicgen_card_run_set_states (cw_musicgen_card_run *run, size_t text, const float *states, size_t n)
+{
+  const cw_musicgen_config *config = &run->weights->model->config;
+  const size_t              c = config->width;
+  cw_card                  *card = run->weights->card;
+  cw_card_arena             scratch = { .card = card };
+  const float              *x = cw_card_put (&scratch, states, n * c, sizeof *states);
+  float                    *keys = cw_card_new (&run->arena, float, config->n_layers *n *c), *values = cw_card_new (&run->arena, float, config->n_layers *n *c);
+  bool                      ok = x && keys && values;
+
+  /* keys and values of several layers in a launch */
+  for (size_t first = 0; ok && first < config->n_layers; first += CW_GPU_FUSED / 2) {
+    const size_t  n_layers = config->n_layers - first < CW_GPU_FUSED / 2 ? config->n_layers - first : CW_GPU_FUSED / 2;
+    cw_gpu_linear linear = { .n_layers = (uint32_t) (2 * n_layers), .n = (uint32_t) n, .ld_x = (uint32_t) c, .ld_y = (uint32_t) c, .x = x };
+
+    for (size_t i = 0; i < n_layers; i++)
+      for (size_t j = 0; j < 2; j++) {
+        linear.layers[2 * i + j] = run->weights->layers[first + i].cross_kv[j];
+        linear.y[2 * i + j] = (j == 0 ? keys : values) + (first + i) * n * c;
+      }
+    card->module->linear (card->gpu, CW_GPU_STEPS, &linear);
+  }
+  run->texts[text] = (cw_gpu_text){ keys, values, (uint32_t) n };
+  ok = finished (run) && ok;
+  cw_card_arena_free (&scratch);
+  return ok;
 }
 
 void

@@ -23,6 +23,11 @@ size_t            cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n
 cw_musicgen_card_run *cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_steps, size_t n_texts, const float *later,
                                                 cw_error *error);
 void                  cw_musicgen_card_run_free (cw_musicgen_card_run *run);
+/* The weights, too, that make the keys and values of texts: else the processor makes them. Not in a prefixed model. */
+bool                  cw_musicgen_card_add_texts (cw_musicgen_card *weights, cw_error *error);
+bool                  cw_musicgen_card_makes_texts (const cw_musicgen_card *weights);
+/* As cw_musicgen_run_set_states. */
+bool                  cw_musicgen_card_run_set_states (cw_musicgen_card_run *run, size_t text, const float *states, size_t n);
 /* Copies the text's keys and values. */
 bool                  cw_musicgen_card_run_set_text (cw_musicgen_card_run *run, size_t text, const cw_text_cache *cache);
 void                  cw_musicgen_card_run_use_text (cw_musicgen_card_run *run, size_t row, size_t text);

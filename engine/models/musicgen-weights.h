@@ -37,5 +37,8 @@ typedef struct {
   float *k, *v; /* [n_layers, n, width] */
 } cw_text_cache;
 
-/* Fills @cache, its memory from @arena, from @states [n, width]: the text's vectors, projected. */
+/* Memory of @cache for a text of @n vectors, from @arena; and its numbers from the text's vectors, projected, @states [n, width]. */
+bool      cw_musicgen_new_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *arena, size_t n, cw_error *error);
+void      cw_musicgen_fill_text (cw_musicgen *model, cw_text_cache *cache, const float *states);
+/* Both. */
 cw_status cw_musicgen_cache_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *arena, const float *states, size_t n, cw_error *error);

@@ -33,6 +33,7 @@ typedef struct {
   int32_t              *ids;      /* [n_rows, max_steps, K]: what was fed behind them */
   int32_t              *columns;  /* [n_rows, max_steps + 1, K]: the plan's, and what was drawn */
   size_t                n_takes, n_columns; /* 0: there is no plan */
+  const float         **states;   /* [n_texts]: of those whose keys and values only the card has; else NULL */
   cw_error              trouble;
 } card_part;
 
@@ -356,33 +357,60 @@ cw_musicgen_project_text (cw_musicgen *model, const float *hidden, size_t n, flo
     memcpy (y, hidden, n * c * sizeof *y);
 }
 
-cw_status
-cw_musicgen_cache_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *arena, const float *states, size_t n, cw_error *error)
+bool
+cw_musicgen_new_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *arena, size_t n, cw_error *error)
 {
-  cw_backend  *be = model->be;
   const size_t c = model->config.width;
 
-  cache->k = cw_arena_new (arena, float, model->config.n_layers * n * c);
-  cache->v = cw_arena_new (arena, float, model->config.n_layers * n * c);
-  if (!cw_arena_ok (arena, "the text's keys and values", error) || !cw_backend_reserve (be, n, error))
-    return CW_ERROR_MEMORY;
+  *cache = (cw_text_cache){ n, cw_arena_new (arena, float, model->config.n_layers *n *c), cw_arena_new (arena, float, model->config.n_layers *n *c) };
+  return cw_arena_ok (arena, "the text's keys and values", error) && cw_backend_reserve (model->be, n, error);
+}
+
+void
+cw_musicgen_fill_text (cw_musicgen *model, cw_text_cache *cache, const float *states)
+{
+  cw_backend  *be = model->be;
+  const size_t c = model->config.width, n = cache->n;
+
   for (size_t i = 0; i < model->config.n_layers; i++) {
     be->linear (be, cache->k + i * n * c, c, states, c, n, &model->layers[i].cross_k, CW_ACTIVATION_NONE, NULL, NULL);
     be->linear (be, cache->v + i * n * c, c, states, c, n, &model->layers[i].cross_v, CW_ACTIVATION_NONE, NULL, NULL);
   }
-  cache->n = n;
-  return CW_OK;
 }
 
 cw_status
+cw_musicgen_cache_text (cw_musicgen *model, cw_text_cache *cache, cw_arena *arena, const float *states, size_t n, cw_error *error)
+{
+  if (!cw_musicgen_new_text (model, cache, arena, n, error))
+    return CW_ERROR_MEMORY;
+  cw_musicgen_fill_text (model, cache, states);
+  return CW_OK;
+}
+
+/* On a card that makes the keys and values itself, the processor's memory for them stays empty until the card is left. */
+cw_status
 cw_musicgen_run_set_states (cw_musicgen_run *run, size_t text, const float *states, size_t n, cw_error *error)
 {
-  cw_text_cache  *cache = &run->texts[text];
-  const cw_status status = cw_musicgen_cache_text (run->model, cache, &run->arena, states, n, error);
+  cw_text_cache *cache = &run->texts[text];
+  const size_t   n_floats = n * run->model->config.width;
 
-  if (status == CW_OK && run->card.run && !cw_musicgen_card_run_set_text (run->card.run, text, cache))
+  if (!cw_musicgen_new_text (run->model, cache, &run->arena, n, error))
+    return CW_ERROR_MEMORY;
+  if (run->card.run && cw_musicgen_card_makes_texts (run->model->card)) {
+    float *kept = cw_arena_new (&run->arena, float, n_floats);
+
+    if (!cw_arena_ok (&run->arena, "the text", error))
+      return CW_ERROR_MEMORY;
+    memcpy (kept, states, n_floats * sizeof *states);
+    run->card.states[text] = kept;
+    if (!cw_musicgen_card_run_set_states (run->card.run, text, states, n))
+      leave_card (run);
+    return CW_OK;
+  }
+  cw_musicgen_fill_text (run->model, cache, states);
+  if (run->card.run && !cw_musicgen_card_run_set_text (run->card.run, text, cache))
     leave_card (run);
-  return status;
+  return CW_OK;
 }
 
 cw_status
@@ -713,6 +741,12 @@ cw_musicgen_to_card (cw_musicgen *model, cw_card *card, cw_error *error)
   return model->card != NULL;
 }
 
+bool
+cw_musicgen_texts_to_card (cw_musicgen *model, cw_error *error)
+{
+  return cw_musicgen_card_add_texts (model->card, error);
+}
+
 static void
 begin_on_card (cw_musicgen_run *run)
 {
@@ -720,6 +754,7 @@ begin_on_card (cw_musicgen_run *run)
 
   run->card.ids = cw_arena_new (&run->arena, int32_t, run->n_rows * run->max_steps * k);
   run->card.columns = cw_arena_new (&run->arena, int32_t, run->n_rows * (run->max_steps + 1) * k);
+  run->card.states = cw_arena_new (&run->arena, const float *, run->n_texts);
   if (cw_arena_ok (&run->arena, "the clip", &run->card.trouble))
     run->card.run = cw_musicgen_card_run_new (run->model->card, run->n_rows, run->max_steps, run->n_texts, run->later_positions, &run->card.trouble);
 }
@@ -734,6 +769,9 @@ leave_card (cw_musicgen_run *run)
   run->card.run = NULL;
   cw_card_check (cw_musicgen_card_of (run->model->card), &run->card.trouble);
   run->step = 0;
+  for (size_t i = 0; i < run->n_texts; i++)
+    if (run->card.states[i])
+      cw_musicgen_fill_text (run->model, &run->texts[i], run->card.states[i]);
   feed_vectors (run, run->card.vectors, n_vectors);
   feed_ids (run, run->card.ids, run->max_steps, n_ids);
 }

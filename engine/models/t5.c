@@ -18,22 +18,7 @@
 
 #include "base/error.h"
 #include "models/layers.h"
-
-typedef struct {
-  cw_norm   attention_norm, ffn_norm;
-  cw_linear q, k, v, o;
-  cw_linear wi, gate, wo; /* gate: only when gated */
-} layer;
-
-struct cw_t5 {
-  cw_backend  *be;
-  cw_t5_config config;
-  cw_arena     arena;
-  cw_tensor    embedding;     /* [rows >= vocab, width] */
-  const float *position_bias; /* [n_buckets, heads] */
-  layer       *layers;
-  cw_norm      final_norm;
-};
+#include "models/t5-card.h"
 
 bool
 cw_t5_config_read (cw_t5_config *config, const cw_json_scope *scope, cw_error *error)
@@ -91,7 +76,7 @@ cw_t5_load (cw_backend *be, const cw_t5_config *config, const cw_source *source,
   }
   t5->be = be;
   t5->config = *config;
-  t5->layers = cw_arena_new (&t5->arena, layer, config->n_layers);
+  t5->layers = cw_arena_new (&t5->arena, cw_t5_layer, config->n_layers);
 
   const size_t c = config->width, inner = config->heads * config->d;
   cw_fetch     fetch = { be, *source, &t5->arena, prefix, error, !cw_arena_ok (&t5->arena, "the text encoder", error) };
@@ -104,7 +89,7 @@ cw_t5_load (cw_backend *be, const cw_t5_config *config, const cw_source *source,
     t5->position_bias = bias;
   }
   for (unsigned i = 0; i < config->n_layers && !fetch.failed; i++) {
-    layer *l = &t5->layers[i];
+    cw_t5_layer *l = &t5->layers[i];
     cw_fetch_vector (&fetch, &l->attention_norm.gamma, c, "encoder.block.%u.layer.0.layer_norm.weight", i);
     cw_fetch_linear (&fetch, &l->q, inner, c, "encoder.block.%u.layer.0.SelfAttention.q.weight", i);
     cw_fetch_linear (&fetch, &l->k, inner, c, "encoder.block.%u.layer.0.SelfAttention.k.weight", i);
@@ -134,6 +119,7 @@ cw_t5_free (cw_t5 *t5)
 {
   if (!t5)
     return;
+  cw_t5_card_free (t5->card);
   cw_arena_free (&t5->arena);
   free (t5);
 }
@@ -197,7 +183,7 @@ workspace_take (workspace *w, cw_arena *arena, const cw_t5_config *config, size_
 }
 
 static void
-block (cw_t5 *t5, const layer *l, workspace *w, size_t n)
+block (cw_t5 *t5, const cw_t5_layer *l, workspace *w, size_t n)
 {
   const cw_t5_config *config = &t5->config;
   const size_t        c = config->width, inner = config->heads * config->d, ffn = config->ffn;
@@ -230,6 +216,16 @@ block (cw_t5 *t5, const layer *l, workspace *w, size_t n)
   be->linear (be, w->x, c, w->inner, ffn, n, &l->wo, CW_ACTIVATION_NONE, w->x, NULL);
 }
 
+static void
+embed (cw_t5 *t5, const int32_t *ids, size_t n, float *x)
+{
+  const size_t c = t5->config.width;
+
+  memset (x, 0, n * c * sizeof *x);
+  for (size_t i = 0; i < n; i++)
+    t5->be->add_row (t5->be, x + i * c, &t5->embedding, (size_t) ids[i]);
+}
+
 cw_status
 cw_t5_encode (cw_t5 *t5, const int32_t *ids, size_t n, size_t n_real, float *hidden, cw_error *error)
 {
@@ -242,16 +238,32 @@ cw_t5_encode (cw_t5 *t5, const int32_t *ids, size_t n, size_t n_real, float *hid
     return CW_ERROR_MEMORY;
   }
 
-  memset (hidden, 0, n * c * sizeof *hidden);
-  for (size_t i = 0; i < n; i++)
-    t5->be->add_row (t5->be, hidden + i * c, &t5->embedding, (size_t) ids[i]);
   fill_bias (t5, w.bias, n);
-  for (size_t i = 0; i < n; i++)
-    w.contexts[i] = (cw_context){ w.k, w.v, w.bias + n - 1 - i, n_real };
-  for (size_t i = 0; i < t5->config.n_layers; i++)
-    block (t5, &t5->layers[i], &w, n);
+  embed (t5, ids, n, hidden);
+  if (!t5->card || !cw_t5_card_run (t5->card, hidden, n, n_real, w.bias)) {
+    if (t5->card)
+      embed (t5, ids, n, hidden);
+    for (size_t i = 0; i < n; i++)
+      w.contexts[i] = (cw_context){ w.k, w.v, w.bias + n - 1 - i, n_real };
+    for (size_t i = 0; i < t5->config.n_layers; i++)
+      block (t5, &t5->layers[i], &w, n);
+  }
   t5->be->rms_norm (t5->be, hidden, hidden, n, c, &t5->final_norm);
 
   cw_arena_free (&arena);
   return CW_OK;
+}
+
+bool
+cw_t5_to_card (cw_t5 *t5, cw_card *card, cw_error *error)
+{
+  cw_t5_card_free (t5->card);
+  t5->card = cw_t5_card_new (card, t5, error);
+  return t5->card != NULL;
+}
+
+size_t
+cw_t5_bytes_on_card (const cw_t5 *t5)
+{
+  return cw_t5_card_bytes (t5);
 }

@@ -31,3 +31,10 @@ const cw_t5_config *cw_t5_get_config (const cw_t5 *t5);
 /* @ids [n], each below vocab; the first @n_real are text, the rest padding that nobody attends to (n_real = n without).
  * @hidden [n, width] is written whole, also the rows of padding. Allocates what it needs for the call. */
 cw_status cw_t5_encode (cw_t5 *t5, const int32_t *ids, size_t n, size_t n_real, float *hidden, cw_error *error);
+
+/* The copy of the layers that is used on @card from now on, instead of the processor; a text for which it has no room, or at which it fails,
+ * the processor encodes. False and @error: there is no room. */
+struct cw_card;
+bool   cw_t5_to_card (cw_t5 *t5, struct cw_card *card, cw_error *error);
+/* Bytes that the copy takes. */
+size_t cw_t5_bytes_on_card (const cw_t5 *t5);

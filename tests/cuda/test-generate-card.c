@@ -105,6 +105,8 @@ test_same (const side *cpu, const side *card)
   clip         a, b, continued;
 
   CHECK (strcmp (cw_model_get_info (card->model)->device, "cpu") != 0, "the decoder is not on the card: %s", cw_model_get_info (card->model)->device_note);
+  CHECK (strstr (cw_model_get_info (card->model)->device_note, "codec is on the card, too") && strstr (cw_model_get_info (card->model)->device_note, "text encoder:"),
+         "not all of it is on the card: %s", cw_model_get_info (card->model)->device_note);
   request.temperature = 0.0f;
   a = make (cpu, &request);
   b = make (card, &request);
@@ -192,7 +194,7 @@ test_launches (void (*fail) (int call, long nth, int error), const clip *expecte
 static void
 test_allocations (void (*fail) (int call, long nth, int error), const clip *expected)
 {
-  for (long nth = 0; nth < 200; nth += nth < 8 ? 1 : 23) {
+  for (long nth = 0; nth < 400; nth += nth < 8 ? 1 : 29) {
     cw_request request;
     side       card;
     clip       c;

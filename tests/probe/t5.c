@@ -27,7 +27,8 @@ open_encoder (probe *p, encoder *e)
   ok = json && tokenizer && cw_t5_config_read (&config, &(cw_json_scope){ json, path, "" }, &p->error) &&
        (e->tokenizer = cw_tokenizer_load (tokenizer, &p->error)) &&
        (e->weights = cw_weights_open (folder, &p->error)) &&
-       (e->t5 = cw_t5_load (p->engine->be, &config, &(cw_source){ .weights = e->weights }, "", &p->error));
+       (e->t5 = cw_t5_load (p->engine->be, &config, &(cw_source){ .weights = e->weights }, "", &p->error)) &&
+       (!p->engine->card || cw_t5_to_card (e->t5, p->engine->card, &p->error));
   json_decref (json);
   return ok;
 }
