@@ -27,7 +27,9 @@ cw_progress_line_update (CwProgressLine *line, const cw_progress *progress)
   if (!line->shown || now - line->last_us < INTERVAL_US)
     return;
   line->last_us = now;
-  if (progress->n_samples_total == 0)
+  if (progress->stage == CW_STAGE_SOUND)
+    g_printerr (_ ("\r\033[K%3.0f %% of the sound to continue is read"), percent);
+  else if (progress->n_samples_total == 0)
     g_printerr (_ ("\r\033[K%.1f s, until Ctrl-C"), ready_s);
   else if (progress->remaining_s < 0.0)
     g_printerr (_ ("\r\033[K%3.0f %%  %.1f of %.1f s"), percent, ready_s, total_s);

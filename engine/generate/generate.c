@@ -174,7 +174,7 @@ set_given (pass *p, cw_error *error)
   const size_t n = p->plan.n_given;
   cw_arena     arena = { 0 };
   int32_t     *given = cw_arena_new (&arena, int32_t, p->k * n);
-  cw_status    status = cw_arena_ok (&arena, "the sound to continue", error) ? cw_read_given (p->model, p->request, n, given, error) : CW_ERROR_MEMORY;
+  cw_status    status = cw_arena_ok (&arena, "the sound to continue", error) ? cw_read_given (p->model, p->request, p->sink, n, given, error) : CW_ERROR_MEMORY;
 
   for (size_t i = 0; i < p->n_takes * p->k && n && status == CW_OK; i++)
     memcpy (p->codes + i * p->n_kept, given + i % p->k * n, n * sizeof *given);
@@ -463,10 +463,11 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
     tell_progress (&p, CW_STAGE_TEXT);
     status = set_given (&p, error);
   }
-  if (status == CW_OK)
+  if (status == CW_OK) {
     status = make_windows (&p, error);
-  if (codes && (status == CW_OK || status == CW_ERROR_CANCELLED) && !request->endless)
-    *codes = keep_codes (&p);
+    if (codes && (status == CW_OK || status == CW_ERROR_CANCELLED) && !request->endless)
+      *codes = keep_codes (&p);
+  }
   cw_clip_decoder_clear (&p.decoder);
   cw_conditions_clear (&p.conditions);
   cw_musicgen_run_free (p.run);

@@ -146,7 +146,7 @@ prepare (pass *p, cw_error *error)
     return cw_fail (error, CW_ERROR_ARGUMENT, "The sound to continue is %zu frames long and the whole clip has %zu; ask for a longer clip.",
                     p->plan.n_prompt, t);
   p->plan.prompt = given;
-  if ((status = cw_read_given (p->model, p->request, p->plan.n_prompt, given, error)) != CW_OK ||
+  if ((status = cw_read_given (p->model, p->request, p->sink, p->plan.n_prompt, given, error)) != CW_OK ||
       (status = cw_clip_decoder_init (&p->decoder, p->model, p->request->first_take, p->request->n_takes, whole ? t : PUSH_FRAMES, error)) != CW_OK)
     return status;
   p->run = cw_magnet_run_new (p->model->musicgen, &p->model->magnet, p->plan.guided ? 2 * rows : rows, t, p->conditions.n_texts, error);
@@ -203,6 +203,7 @@ cw_magnet_generate (cw_model *model, const cw_request *request, const cw_sink *s
   if (status == CW_OK) {
     tell_progress (&p, CW_STAGE_TEXT);
     status = cw_magnet_fill (model, p.run, &p.plan, p.codes, &p.n_stages, error);
+    p.n_stages -= p.n_stages % cw_model_n_sides (model); /* of stereo both sides or none */
   }
   if (status == CW_OK && p.n_stages > 0) {
     decode (&p);

@@ -49,7 +49,7 @@ size_t cw_frames_of (const cw_model_info *info, double duration_s);
 size_t cw_stride_of (const cw_model *model, double stride_s);
 /* Frames of the sound that the clip continues: those that the codec makes of it; 0 when there is none. */
 size_t cw_request_n_given (const cw_request *request, const cw_model_info *info);
-/* The codes of that sound, [K, @n_given], to @given. */
-cw_status cw_read_given (cw_model *model, const cw_request *request, size_t n_given, int32_t *given, cw_error *error);
+/* The codes of that sound, [K, @n_given], to @given; @sink (may be NULL) hears of it, CW_STAGE_SOUND, and may cancel it. */
+cw_status cw_read_given (cw_model *model, const cw_request *request, const cw_sink *sink, size_t n_given, int32_t *given, cw_error *error);
 /* Is there a prompt for the clip's beginning? */
 bool   cw_request_has_prompt (const cw_request *request);

@@ -248,7 +248,12 @@ typedef struct {
   bool         last;       /* the take is complete with this block */
 } cw_block;
 
-typedef enum { CW_STAGE_TEXT, CW_STAGE_CODES, CW_STAGE_AUDIO } cw_stage;
+typedef enum {
+  CW_STAGE_TEXT,
+  CW_STAGE_SOUND, /* the sound to continue becomes codes: step and n_steps count its frames, and nothing else is set */
+  CW_STAGE_CODES,
+  CW_STAGE_AUDIO,
+} cw_stage;
 
 typedef struct {
   cw_stage stage;

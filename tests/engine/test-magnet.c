@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "generate/model.h"
 #include "engine.h"
 #include "sampling/span-mask.h"
 
@@ -110,6 +111,33 @@ load (cw_engine *engine, const char *cases)
   return model;
 }
 
+/* None is published, so this one's codebooks take turns, left and right: after a stop there is as much of the one as of the other. */
+static void
+test_stereo (cw_model *model, cw_request *request)
+{
+  static const struct {
+    size_t   stop_after; /* of 4 stages of 2 steps */
+    unsigned n_kept;
+  } stops[] = { { 0, 4 }, { 7, 2 }, { 5, 2 }, { 3, 0 }, { 1, 0 } };
+  cw_musicgen_config *config = (cw_musicgen_config *) cw_musicgen_get_config (model->musicgen);
+  static heard        one;
+
+  for (unsigned i = 0; i < 4; i++)
+    request->decoding_steps[i] = 2;
+  config->n_channels = model->info.n_channels = 2;
+  for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+    cw_codes      *codes = NULL;
+    cw_error       error = { 0 };
+    const cw_status status = run (model, request, &one, stops[i].stop_after, &codes, &error);
+
+    CHECK (status == (stops[i].stop_after ? CW_ERROR_CANCELLED : CW_OK), "%s", error.message);
+    CHECK ((codes ? codes->n_codebooks : 0) == stops[i].n_kept && (one.n[0] > 0) == (stops[i].n_kept > 0), "stop after %zu: %u codebooks, %zu samples",
+           stops[i].stop_after, codes ? codes->n_codebooks : 0, one.n[0]);
+    cw_codes_free (codes);
+  }
+  config->n_channels = model->info.n_channels = 1;
+}
+
 static void
 test_clip (const char *cases)
 {
@@ -160,6 +188,8 @@ test_clip (const char *cases)
   request.guidance_last = 0.0f;
   request.duration_s = 2.0;
   CHECK (run (model, &request, &one, 0, NULL, &error) == CW_ERROR_ARGUMENT, "longer than the window");
+  request.duration_s = 1.0;
+  test_stereo (model, &request);
   cw_model_free (model);
   cw_model_free (other);
   cw_engine_free (engine);

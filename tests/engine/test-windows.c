@@ -72,6 +72,8 @@ typedef struct {
   size_t      n, room;  /* floats */
   size_t      n_blocks;
   size_t      stop_after; /* floats; 0: never */
+  size_t      n_sound, n_sound_calls; /* frames of the sound to continue, and how often they were told of */
+  size_t      stop_in_sound; /* the call after which to stop; 0: never */
   atomic_bool cancel;
   bool        last;
   cw_progress progress;
@@ -104,7 +106,14 @@ take_progress (const cw_progress *progress, void *user)
 {
   clip *c = user;
 
-  CHECK (progress->step >= c->progress.step && (progress->n_steps == 0 || progress->step <= progress->n_steps), "step %zu of %zu",
+  if (progress->stage == CW_STAGE_SOUND) {
+    c->n_sound = progress->step;
+    c->n_sound_calls++;
+    if (c->stop_in_sound && c->n_sound_calls == c->stop_in_sound)
+      atomic_store (&c->cancel, true);
+  }
+  CHECK (progress->stage != c->progress.stage || progress->step >= c->progress.step, "step %zu after %zu", progress->step, c->progress.step);
+  CHECK ( (progress->n_steps == 0 || progress->step <= progress->n_steps), "step %zu of %zu",
          progress->step, progress->n_steps);
   c->progress = *progress;
 }
@@ -301,6 +310,20 @@ test_same (cw_model *model, cw_model *other)
 
 /* ---- continuing -------------------------------------------------------------------------------------------------------- */
 
+/* While the sound to continue is read: no sound, no codes, and a sentence. */
+static void
+test_stop_in_sound (cw_model *model, const cw_request *request)
+{
+  clip          c = { .stop_in_sound = 1 };
+  const cw_sink sink = { take_block, take_progress, &c.cancel, &c };
+  cw_error      error = { 0 };
+
+  CHECK (cw_generate (model, request, &sink, &c.codes, &error) == CW_ERROR_CANCELLED && strstr (error.message, "the sound to continue"), "%s",
+         error.message);
+  CHECK (!c.codes && c.n == 0 && c.n_sound_calls == 1, "%zu samples after %zu pieces", c.n, c.n_sound_calls);
+  clear (&c);
+}
+
 static void
 test_continue (cw_model *model)
 {
@@ -331,6 +354,9 @@ test_continue (cw_model *model)
   long_request.continue_sound = (cw_signal){ sound, (window * 3 / 2) * hop, (unsigned) n_channels };
   long_request.extend_stride_s = seconds (model, window / 2);
   make (&longer, model, &long_request);
+  CHECK (longer.n_sound == window * 3 / 2 && longer.n_sound_calls >= longer.n_sound * hop / CW_ENCODE_PUSH_SAMPLES, "%zu frames of it in %zu pieces",
+         longer.n_sound, longer.n_sound_calls);
+  test_stop_in_sound (model, &long_request);
   codes = cw_encode (model, sound, window * 3 / 2 * hop, 0.0, NULL);
   CHECK (first_difference (longer.codes, 0, codes, 0, codes->n_frames) == codes->n_frames, "a long beginning is not kept");
   const size_t heard = window - window / 2;
