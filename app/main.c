@@ -36,6 +36,16 @@ say_help (void)
   g_print (_ ("\n“clipwright COMMAND --help” says more of each.\n"));
 }
 
+/* An option among the window's arguments that it does not have, or NULL. GApplication's own are for the desktop that starts it. */
+static const char *
+find_unknown_option (char **argv)
+{
+  for (char **word = argv + 1; *word && strcmp (*word, "--") != 0; word++)
+    if ((*word)[0] == '-' && (*word)[1] && !g_str_has_prefix (*word, "--gapplication-"))
+      return *word;
+  return NULL;
+}
+
 int
 main (int argc, char **argv)
 {
@@ -59,6 +69,10 @@ main (int argc, char **argv)
   if (argc > 1 && strcmp (argv[1], "--version") == 0) {
     g_print ("Clipwright %s\n", CLIPWRIGHT_VERSION);
     return CW_EXIT_DONE;
+  }
+  if (find_unknown_option (argv)) {
+    g_printerr (_ ("clipwright: there is no option “%s”. Try “clipwright --help”.\n"), find_unknown_option (argv));
+    return CW_EXIT_USAGE;
   }
   if (argc < 2 || argv[1][0] == '-' || g_file_test (argv[1], G_FILE_TEST_EXISTS))
     return cw_ui_run (argc, argv);

@@ -134,13 +134,14 @@ say_engine (CwMaker *maker, const char *failure)
 static gboolean
 need_model (CwMaker *maker, const char *folder, GError **error)
 {
-  g_autofree char       *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder ();
-  const cw_model_options options = { .precision = maker->precision, .cache_folder = cache, .models_folder = models,
-                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
-  cw_error               problem = { 0 };
-
   if (maker->model && strcmp (maker->model_folder, folder) == 0)
     return TRUE;
+
+  g_autofree char       *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder (), *name = cw_models_get_name (folder);
+  const cw_model_options options = { .precision = maker->precision, .cache_folder = cache, .models_folder = models,
+                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER"), .name = name };
+  cw_error               problem = { 0 };
+
   g_clear_pointer (&maker->model, cw_model_free);
   g_clear_pointer (&maker->model_folder, g_free);
   if (!maker->engine) {

@@ -207,6 +207,21 @@ cw_models_find (const char *which, GError **error)
 }
 
 char *
+cw_models_get_name (const char *folder)
+{
+  g_autoptr (GPtrArray) places = cw_models_list ();
+  g_autofree char      *absolute = g_canonicalize_filename (folder, NULL);
+
+  for (guint i = 0; i < places->len; i++) {
+    const CwModelPlace *place = g_ptr_array_index (places, i);
+
+    if (strcmp (place->folder, absolute) == 0)
+      return g_strdup (place->name);
+  }
+  return g_path_get_basename (absolute);
+}
+
+char *
 cw_models_get_cache_folder (void)
 {
   return g_build_filename (g_get_user_cache_dir (), "clipwright", "weights", NULL);

@@ -24,6 +24,8 @@ gboolean      cw_models_is_model (const char *folder);
 GPtrArray    *cw_models_list (void);
 /* A folder's path, or the name of one of the list; NULL @which is the starter. The sentence lists the names there are. */
 CwModelPlace *cw_models_find (const char *which, GError **error);
+/* What the model in @folder is called in the list; its folder's name when it is not of the list. g_free. */
+char         *cw_models_get_name (const char *folder);
 /* XDG_CACHE_HOME/clipwright/weights: where the engine keeps converted weights. g_free. */
 char         *cw_models_get_cache_folder (void);
 /* The setting "models-folder", else XDG_DATA_HOME/clipwright/models; made if need be. g_free. */

@@ -33,8 +33,9 @@ parse (Options *options, int argc, char **argv, int *code)
 
   g_option_context_set_summary (context, _ ("Measures how fast a model runs here, and what this machine's memory would allow."));
   g_option_context_set_description (context, _ (
-    "One step of the decoder reads all its weights once: the memory's bandwidth is its limit. Steps, bandwidth, first sound\n"
-    "and codec are measured one after another in this run; close other programs for figures that mean something.\n"));
+    "One step of the decoder reads all its weights once: the memory's bandwidth is its limit. A step of a MAGNeT looks at the\n"
+    "whole clip: arithmetic is its limit. Steps, bandwidth, first sound and codec are measured one after another in this run;\n"
+    "close other programs for figures that mean something.\n"));
   g_option_context_add_main_entries (context, entries, NULL);
   options->seconds = 4.0;
   return cw_command_parse (context, &argc, &argv, code);
@@ -58,10 +59,10 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
 
   if (json) {
     cw_command_print_json (json_pack (
-      "{s:s, s:s, s:s, s:I, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
+      "{s:s, s:s, s:s, s:I, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
       cw_precision_name (info->precision), "device", info->device, "launches_per_step", (json_int_t) r->launches_per_step, "threads", (int) threads, "kernels", kernels, "steps_per_s", r->steps_per_s,
       "times_real_time", r->times_real_time, "weight_bytes_per_step", (json_int_t) r->weight_bytes_per_step, "read_bandwidth",
-      r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
+      r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "operations_per_step", r->operations_per_step, "operations_fraction", r->operations_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
       "last_step_s", r->last_step_s, "first_sound_s", r->first_sound_s, "text_s", r->text_s, "until_block_s", r->until_block_s,
       "codec_times_real_time", r->codec_times_real_time, "codec_streaming_times_real_time", r->codec_streaming_times_real_time,
       "multiply_add_peak", r->multiply_add_peak, "codec_fraction", r->codec_fraction, "load_s", load_s, "peak_rss_bytes", (json_int_t) peak_rss_bytes ()));
@@ -73,6 +74,9 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
   if (r->launches_per_step)
     g_print (_ ("  launches and copies a step  %10zu\n"), r->launches_per_step);
   g_print (_ ("  steps a second              %10.1f\n"), r->steps_per_s);
+  if (r->operations_per_step > 0.0)
+    g_print (_ ("    each over the whole clip  %10.1f GFLOP, %.0f %% of what the processor can do in f32\n"), r->operations_per_step / giga,
+             100.0 * r->operations_fraction);
   g_print (_ ("  times real time             %10.2f\n"), r->times_real_time);
   g_print (_ ("  weights read a step         %10.1f MB\n"), (double) r->weight_bytes_per_step / mega);
   g_print (_ ("  memory reads                %10.1f GB/s\n"), r->read_bandwidth / giga);

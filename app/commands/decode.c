@@ -110,6 +110,12 @@ run (const Options *options, GError **error)
     return CW_EXIT_FAILED;
   if (!(reader = cw_codes_reader_new (options->rest[0], &problem))) {
     cw_take_error (error, &problem);
+    if (problem.code == CW_ERROR_FORMAT) { /* whatever is wrong with it */
+      char *sentence = (*error)->message;
+
+      (*error)->message = g_strdup_printf (_ ("%s “clipwright encode SOUND -o CODES.json” makes such files, and this turns them back."), sentence);
+      g_free (sentence);
+    }
     return cw_command_exit_code (*error, FALSE);
   }
   if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32" }, &code, error)) {

@@ -73,7 +73,7 @@ check_model (Doctor *doctor, cw_engine *engine, const CwModelPlace *place)
 {
   g_autofree char     *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder ();
   const cw_model_options options = { .precision = CW_PRECISION_AUTO, .cache_folder = cache, .models_folder = models,
-                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
+                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER"), .name = place->name };
   const gint64         began = g_get_monotonic_time ();
   cw_error             problem = { 0 };
   cw_model            *model = engine ? cw_model_load (engine, place->folder, &options, &problem) : NULL;

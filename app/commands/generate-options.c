@@ -23,11 +23,11 @@ cw_generate_options_clear (CwGenerateOptions *options)
   g_free (options->precision);
   g_free (options->device);
   g_free (options->vram);
-  g_free (options->continues);
-  g_free (options->melody);
   g_free (options->decoding_steps);
   g_free (options->spans);
   g_strfreev (options->prompts_at);
+  g_strfreev (options->continues);
+  g_strfreev (options->melody);
   g_strfreev (options->rest);
 }
 
@@ -53,6 +53,10 @@ check_together (const CwGenerateOptions *options, int *code)
                                                          : _ ("More than one prompt was given; put it in quotes."));
   else if (options->endless && options->duration_s != NOT_GIVEN)
     *code = cw_command_refuse (options->json, _ ("A duration and --endless were given; one of them was expected."));
+  else if (options->continues && options->continues[1])
+    *code = cw_command_refuse (options->json, _ ("--continue was given more than once; a clip begins with one sound."));
+  else if (options->melody && options->melody[1])
+    *code = cw_command_refuse (options->json, _ ("--melody was given more than once; a clip follows one melody."));
   else
     return TRUE;
   return FALSE;
@@ -70,8 +74,8 @@ cw_generate_options_parse (CwGenerateOptions *options, int argc, char **argv, in
     { "top-k", 0, 0, G_OPTION_ARG_INT, &options->top_k, N_ ("Choose among the N likeliest tokens; 0: all"), "N" },
     { "top-p", 0, 0, G_OPTION_ARG_DOUBLE, &options->top_p, N_ ("Choose among the likeliest tokens that sum to X; 0: off"), "X" },
     { "takes", 'n', 0, G_OPTION_ARG_INT, &options->n_takes, N_ ("Make N different clips of the prompt in one pass"), "N" },
-    { "continue", 'c', 0, G_OPTION_ARG_FILENAME, &options->continues, N_ ("Begin with this sound and go on from its end"), N_ ("FILE") },
-    { "melody", 0, 0, G_OPTION_ARG_FILENAME, &options->melody,
+    { "continue", 'c', 0, G_OPTION_ARG_FILENAME_ARRAY, &options->continues, N_ ("Begin with this sound and go on from its end"), N_ ("FILE") },
+    { "melody", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options->melody,
       N_ ("Follow the melody of this sound (MusicGen Melody; drums and bass are not taken out first)"), N_ ("FILE") },
     { "prompt-at", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options->prompts_at,
       N_ ("From these seconds on another prompt; may be given several times"), N_ ("S:PROMPT") },
@@ -134,9 +138,9 @@ add_prompt_at (CwRecipe *recipe, const char *text, GError **error)
 static gboolean
 read_starts (CwRecipe *recipe, const CwGenerateOptions *options, GError **error)
 {
-  if (options->continues && !(recipe->continues = cw_source_read (options->continues, error)))
+  if (options->continues && !(recipe->continues = cw_source_read (options->continues[0], error)))
     return FALSE;
-  if (options->melody && !(recipe->melody = cw_source_read (options->melody, error)))
+  if (options->melody && !(recipe->melody = cw_source_read (options->melody[0], error)))
     return FALSE;
   for (char **text = options->prompts_at; text && *text; text++)
     if (!add_prompt_at (recipe, *text, error))

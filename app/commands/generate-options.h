@@ -7,8 +7,9 @@
 #include "commands/commands.h"
 
 typedef struct {
-  char    *model, *seed, *format, *output, *precision, *device, *vram, *continues, *melody, *decoding_steps, *spans;
+  char    *model, *seed, *format, *output, *precision, *device, *vram, *decoding_steps, *spans;
   char   **prompts_at; /* "SECONDS:TEXT" each, or NULL */
+  char   **continues, **melody; /* one file, or NULL */
   double   duration_s, guidance, temperature, top_p, extend_stride_s, guidance_end;
   int      top_k, n_takes, n_threads;
   gboolean endless, json, quiet;

@@ -158,16 +158,24 @@ time_steps (cw_model *model, size_t n, cw_bench_result *result, const atomic_boo
 /* ---- a whole clip, and the codec alone -------------------------------------------------------------------------- */
 
 typedef struct {
-  double began, first_step, first_block;
+  double  began, first_step, first_block;
+  double *steps, last; /* [CW_DECODING_STAGES_MAX * CW_DECODING_STEPS_MAX] of a MAGNeT, or NULL; when the one before ended */
+  size_t  n_steps;
 } moments;
 
 static void
 note_progress (const cw_progress *progress, void *user)
 {
-  moments *m = user;
+  moments     *m = user;
+  const double now = cw_now_s ();
 
-  if (m->first_step == 0.0 && progress->stage == CW_STAGE_CODES)
-    m->first_step = cw_now_s ();
+  if (progress->stage != CW_STAGE_CODES)
+    return;
+  if (m->first_step == 0.0)
+    m->first_step = now;
+  if (m->steps && progress->step == m->n_steps + 1)
+    m->steps[m->n_steps++] = now - m->last;
+  m->last = now;
 }
 
 static void
@@ -179,10 +187,31 @@ note_block (const cw_block *block, void *user)
     m->first_block = cw_now_s ();
 }
 
+/* What MAGNeT's looks at the whole clip of @n_frames took. */
+static void
+take_looks (const cw_model *model, moments *m, size_t n_frames, cw_bench_result *result)
+{
+  double sum = 0.0;
+
+  if (m->n_steps == 0)
+    return;
+  for (size_t i = 0; i < m->n_steps; i++)
+    sum += m->steps[i];
+  result->steps_per_s = (double) m->n_steps / sum;
+  result->first_step_s = m->steps[0];
+  result->last_step_s = m->steps[m->n_steps - 1];
+  result->step_s = median (m->steps, m->n_steps);
+  result->weight_bytes_per_step = cw_musicgen_step_bytes (model->musicgen);
+  result->operations_per_step = cw_magnet_operations (model->musicgen, 2, n_frames);
+}
+
 static cw_status
 time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomic_bool *cancel, cw_codes **codes, cw_error *error)
 {
-  moments       m = { .began = cw_now_s () };
+  cw_arena      arena = { 0 };
+  const bool    magnet = model->magnet.span_len > 0;
+  moments       m = { .began = cw_now_s (),
+                      .steps = magnet ? cw_arena_new (&arena, double, CW_DECODING_STAGES_MAX * CW_DECODING_STEPS_MAX) : NULL };
   const cw_sink sink = { note_block, note_progress, cancel, &m };
   cw_request    request;
   cw_status     status;
@@ -191,9 +220,13 @@ time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomi
   cw_request_init (&request, &model->info);
   request.prompt = PROMPT;
   request.duration_s = seconds;
-  if ((status = cw_generate (model, &request, &sink, codes, error)) != CW_OK)
-    return status;
+  status = cw_arena_ok (&arena, "the measurement", error) ? cw_generate (model, &request, &sink, codes, error) : CW_ERROR_MEMORY;
   took = cw_now_s () - m.began;
+  if (status == CW_OK && magnet && *codes)
+    take_looks (model, &m, (*codes)->n_frames, result);
+  cw_arena_free (&arena);
+  if (status != CW_OK)
+    return status;
   result->times_real_time = seconds / took;
   result->first_sound_s = m.first_block - m.began;
   result->text_s = m.first_step - m.began - result->first_step_s;
@@ -293,22 +326,23 @@ cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_r
   *result = (cw_bench_result){ 0 };
   if (!model->musicgen)
     return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a codec alone: there is no decoder to measure.", model->info.name);
-  if (model->magnet.span_len)
-    return cw_fail (error, CW_ERROR_ARGUMENT, "“%s” is a MAGNeT, which makes all frames at once: there are no steps of one frame to measure.",
-                    model->info.name);
   if (!(seconds > 0.0) || seconds > model->info.window_s)
     return cw_fail (error, CW_ERROR_ARGUMENT, "The length is %g s; more than 0 and at most %g s were expected.", seconds,
                     model->info.window_s);
   n_steps = cw_frames_of (&model->info, seconds);
   before = read_bandwidth (pool);
-  status = time_steps (model, n_steps, result, cancel, error);
+  status = model->magnet.span_len ? time_clip (model, seconds, result, cancel, &codes, error) : time_steps (model, n_steps, result, cancel, error);
   result->read_bandwidth = (before + read_bandwidth (pool)) / 2.0;
   if (result->read_bandwidth > 0.0)
     result->bandwidth_fraction = (double) result->weight_bytes_per_step * result->steps_per_s / result->read_bandwidth;
-  if (status == CW_OK)
+  if (status == CW_OK && !model->magnet.span_len)
     status = time_clip (model, seconds, result, cancel, &codes, error);
+  if (status == CW_OK && !codes)
+    status = cw_fail_memory (error, "the clip's codes", sizeof *codes);
   if (status == CW_OK)
     status = time_codec (model, codes, result, error);
+  if (status == CW_OK)
+    result->operations_fraction = result->operations_per_step * result->steps_per_s / result->multiply_add_peak;
   cw_codes_free (codes);
   return status;
 }

@@ -332,12 +332,12 @@ next_json (cw_codes_reader *reader, cw_codes_block *block, cw_error *error)
 
 /* ---- both ------------------------------------------------------------------------------------------------------------ */
 
-/* A safetensors file begins with the length of its header: its first eight bytes hold zeros. */
+/* A safetensors file begins with the length of its header, eight bytes that hold zeros, and then the header, which is JSON. */
 static bool
 open_file (cw_codes_reader *reader, cw_error *error)
 {
   struct stat info;
-  char        start[8] = { 0 };
+  char        start[9] = { 0 };
   FILE       *file = NULL;
   size_t      n;
 
@@ -350,12 +350,17 @@ open_file (cw_codes_reader *reader, cw_error *error)
     return false;
   }
   n = fread (start, 1, sizeof start, file);
-  if (n == sizeof start && !memchr (start, 0, sizeof start) && start[strspn (start, " \t\r\n")] == '{') {
+  start[8] = n == sizeof start ? start[8] : '\0';
+  if (n == sizeof start && !memchr (start, 0, 8) && start[strspn (start, " \t\r\n")] == '{') {
     rewind (file);
     reader->json = file;
     return open_json (reader, (size_t) info.st_size, error);
   }
   fclose (file);
+  if (start[8] != '{') {
+    cw_fail (error, CW_ERROR_FORMAT, "“%s” is not a file of codes: it begins neither as JSON nor as safetensors.", reader->path);
+    return false;
+  }
   return open_safetensors (reader, error);
 }
 

@@ -156,6 +156,8 @@ cw_percentile_of (const cw_percentiles *percentiles, double score)
   static const double at[CW_N_PERCENTILES] = { 5.0, 25.0, 50.0, 75.0, 95.0 };
   const double       *p = percentiles->p;
 
+  if (isnan (score))
+    return NAN;
   if (score < p[0])
     return 0.0;
   for (size_t i = 1; i < CW_N_PERCENTILES; i++)

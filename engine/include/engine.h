@@ -408,7 +408,8 @@ const cw_discriminator_info *cw_discriminator_get_info (const cw_discriminator *
  * its rate, every one finite. CW_ERROR_ARGUMENT when they are too few for the discriminator. */
 cw_status                    cw_discriminator_judge (cw_discriminator *discriminator, const float *samples, size_t n_samples, double *score,
                                                      cw_error *error);
-/* How many of 100 clips score lower, between the percentiles by straight lines: 0 below the first, 100 above the last. */
+/* How many of 100 clips score lower, between the percentiles by straight lines: 0 below the first, 100 above the last,
+ * NaN of NaN. */
 double                       cw_percentile_of (const cw_percentiles *percentiles, double score);
 
 /* Distance of @a and @b [n_samples], one channel: AudioCraft's multi-scale mel loss (64 to 1024 points, 64 mels from 64 Hz, normalised,
@@ -420,12 +421,14 @@ cw_status cw_mel_distance (const float *a, const float *b, size_t n_samples, uns
 
 /* All measured in one run, with the engine's threads; times in seconds. */
 typedef struct {
-  double steps_per_s;           /* of the decoder, one take with guidance, over the whole clip */
+  double steps_per_s;           /* of the decoder, one take with guidance, over the whole clip; MAGNeT: looks at the whole clip */
   double step_s, first_step_s, last_step_s; /* the median one, the first and the last */
   size_t weight_bytes_per_step; /* that one step reads */
   size_t launches_per_step;     /* of a card's kernels, with copies, in a captured step; 0 on the processor */
   double read_bandwidth;        /* of this machine's memory, bytes a second, before and after the steps */
   double bandwidth_fraction;    /* weight_bytes_per_step * steps_per_s / read_bandwidth */
+  double operations_per_step;   /* MAGNeT, which is bound by them: of its matrix products; 0 of any other family */
+  double operations_fraction;   /* operations_per_step * steps_per_s / multiply_add_peak */
   double times_real_time;       /* a clip's length over the time that cw_generate took for it */
   double first_sound_s;         /* from cw_generate to its first block: the two below */
   double text_s, until_block_s; /* tokenizer, T5, keys and values; steps and codec up to the block */

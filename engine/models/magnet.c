@@ -213,3 +213,12 @@ cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, flo
   be->layer_norm (be, run->normed, run->x, n, c, &model->norm);
   be->linear (be, logits, v, run->normed, c, n, &model->heads[stage], CW_ACTIVATION_NONE, NULL, NULL);
 }
+
+double
+cw_magnet_operations (const cw_musicgen *model, size_t n_rows, size_t n_frames)
+{
+  const cw_musicgen_config *config = cw_musicgen_get_config (model);
+  const double              c = (double) config->width, layer = c * (6.0 * c + 2.0 * (double) config->ffn); /* q k v o, cross q o; fc1 fc2 */
+
+  return 2.0 * (double) (n_rows * n_frames) * ((double) config->n_layers * layer + c * (double) config->codebook_size);
+}

@@ -24,5 +24,8 @@ cw_status cw_magnet_run_set_states (cw_magnet_run *run, size_t text, const float
 /* Row @row reads it; rows begin as null branches, and none of these may stand before one with a text. */
 void      cw_magnet_run_use_text (cw_magnet_run *run, size_t row, size_t text);
 
+/* Operations of one forward pass's matrix products, a multiply-add counted as two; attention is not counted. */
+double cw_magnet_operations (const cw_musicgen *model, size_t n_rows, size_t n_frames);
+
 /* The whole grids @ids [n_rows, K, n_frames], 0 … V - 1 or the mask V, give the @logits [n_rows, n_frames, V] of codebook @stage. */
 void cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits);

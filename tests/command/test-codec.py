@@ -180,6 +180,10 @@ class Codec(unittest.TestCase):
             open(name, "w").write(content)
             self.assertIn(name, run("decode", name, "-m", MONO, "-o", "x.wav", code=1).stderr)
             os.remove(name)
+        for name in ("a.wav", "words.wav", "empty.wav"):
+            said = run("decode", name, "-m", MONO, "-o", "x.wav", code=1).stderr
+            self.assertIn("neither as JSON nor as safetensors", said)
+            self.assertIn("clipwright encode", said)
         data = open("a.safetensors", "rb").read()
         open("cut.safetensors", "wb").write(data[:-100])
         self.assertIn("cut.safetensors", run("decode", "cut.safetensors", "-m", MONO, "-o", "x.wav", code=1).stderr)

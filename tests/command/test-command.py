@@ -14,6 +14,7 @@ import time
 import unittest
 
 PROGRAM = os.path.abspath(sys.argv.pop(1))
+MODELS = os.path.abspath(sys.argv.pop(1))
 SANITIZED = "asan" in PROGRAM
 
 
@@ -157,6 +158,19 @@ class Command(unittest.TestCase):
             self.assertGreater(report[key], 0, key)
         for wrong in (["--seconds", "0"], ["--seconds", "1e9"], ["--threads", "-1"], ["--precision", "int3"]):
             run("bench", *wrong, code=2, env=self.cache)
+
+    def test_bench_of_magnet(self):
+        env = {**self.cache, "CLIPWRIGHT_TEXT_ENCODER": os.path.join(MODELS, "ac_t5")}
+        arguments = ["bench", "-m", os.path.join(MODELS, "ac_magnet"), "-s", "1", "-p", "f32", "--threads", "1"]
+        report = json.loads(run(*arguments, "--json", env=env).stdout)
+        for key in ("steps_per_s", "step_s", "first_step_s", "times_real_time", "read_bandwidth", "first_sound_s", "codec_times_real_time"):
+            self.assertGreater(report[key], 0, key)
+        # 2 rows of 48 frames through 2 layers, 48 wide: q k v o, cross q o, fc1 and fc2 of 192, and a head of 64
+        self.assertEqual(report["operations_per_step"], 2 * 2 * 48 * (2 * 48 * (6 * 48 + 2 * 192) + 48 * 64))
+        self.assertAlmostEqual(report["operations_fraction"], report["operations_per_step"] * report["steps_per_s"] / report["multiply_add_peak"], 6)
+        self.assertGreater(report["first_sound_s"], 50 * 0.5 * report["step_s"])  # all 50 steps come before it
+        self.assertIn("of what the processor can do", run(*arguments, env=env).stdout.decode())
+        self.assertEqual(json.loads(run("bench", "-s", "0.2", "--json", env=env).stdout)["operations_per_step"], 0)
 
     def test_precision(self):
         """The same clip again from the cache; the file says what it was made with; another thread count changes nothing."""
@@ -309,7 +323,17 @@ class Command(unittest.TestCase):
         self.assertIn("“starter”", run("generate", "x", "-d", "0", code=2).stderr.decode())
 
     def test_no_display(self):
-        run(code=1, env={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
+        nowhere = {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+        self.assertIn("no display", run(code=1, env=nowhere).stderr.decode())
+        for arguments in (["--bogus"], [PROGRAM, "-x"]):
+            self.assertIn(f"no option “{arguments[-1]}”", run(*arguments, code=2, env=nowhere).stderr.decode())
+        self.assertIn("no display", run("--", code=1, env=nowhere).stderr.decode())
+        self.assertIn("no display", run("--gapplication-service", code=1, env=nowhere).stderr.decode())
+
+    def test_given_twice(self):
+        for option in ("--continue", "--melody", "-c"):
+            words = run("generate", "x", option, "a.wav", option, "b.wav", code=2).stderr.decode()
+            self.assertIn("more than once", words)
 
 
 if __name__ == "__main__":

@@ -185,9 +185,19 @@ test_changes (void)
   expect (&request, &musician, "UTF-8");
 }
 
+static void
+test_percentiles (void)
+{
+  const cw_percentiles p = { { 0.0, 1.0, 2.0, 3.0, 4.0 } };
+
+  CHECK (cw_percentile_of (&p, -0.1) == 0.0 && cw_percentile_of (&p, 0.5) == 15.0 && cw_percentile_of (&p, 2.0) == 50.0, "percentiles");
+  CHECK (cw_percentile_of (&p, 4.0) == 95.0 && cw_percentile_of (&p, 4.1) == 100.0 && isnan (cw_percentile_of (&p, NAN)), "percentiles at the end");
+}
+
 int
 main (void)
 {
+  test_percentiles ();
   test_length ();
   test_magnet_alone ();
   test_continuation ();
