@@ -71,6 +71,8 @@ class Stage:
         self.window = self.start([PROGRAM], env=self.env, stdout=self.log, stderr=self.log, cwd=self.folder)
         self.toplevel = self.await_window("^Clipwright$", 30)
         self.name = wait_for("the program on the bus", self.find_name, 10)
+        self.start(["gdbus", "monitor", "--session", "-d", self.name, "-o", PATH], env=self.env, stdout=open(f"{self.folder}/actions", "wb"))
+        wait_for("the monitor", lambda: open(f"{self.folder}/actions").read(), 10)
         wait_for("the model", lambda: self.can("generate"), 30)
 
     def start(self, command, **options):
@@ -112,6 +114,16 @@ class Stage:
 
     def can(self, action):
         return self.gdbus(self.name, PATH, "org.gtk.Actions.Describe", action).startswith("((true")
+
+    def n_stop_changed(self):
+        """How often what Stop can do changed so far: a clip that begins is one, however short it is."""
+        return open(f"{self.folder}/actions").read().count("'stop': ")
+
+    def begin(self, *keys):
+        """Presses keys that begin a clip, while none is being made, and waits until it is being made."""
+        before = self.n_stop_changed()
+        self.key(*keys)
+        wait_for("a clip", lambda: self.n_stop_changed() > before, 20)
 
     def finish(self, seconds=30):
         """Waits until nothing is being made."""
@@ -193,8 +205,7 @@ class Stage:
         """Types a prompt, presses Enter and waits until the clip is made."""
         self.key("ctrl+l", "ctrl+a")
         self.type(prompt)
-        self.settle()
-        self.change("Return")
+        self.begin("Return")
         self.finish()
 
     def export(self, path):
