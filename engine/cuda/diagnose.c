@@ -172,7 +172,7 @@ static void
 try_card (cw_device_report *report, const cw_cuda_module *module, int index)
 {
   cw_gpu_info info = { 0 };
-  int         n = 0, code = module->count (&n);
+  int         n = 0, version, code = module->count (&n);
   cw_gpu     *gpu = NULL;
   size_t      total = 0;
   char       *memory = NULL;
@@ -204,9 +204,10 @@ try_card (cw_device_report *report, const cw_cuda_module *module, int index)
     say (report, CW_DEVICE_NO_MEMORY, "The card “%s” has only %.0f MB of %.0f MB left. Close what else uses it.", info.name,
          (double) report->free_bytes / 1e6, (double) info.memory_bytes / 1e6);
   else
-    say (report, CW_DEVICE_READY, "The card “%s” is ready: %.1f GB, of which %.1f GB are free, compute capability %d.%d%s%s.", info.name,
+    say (report, CW_DEVICE_READY, "The card “%s” is ready: %.1f GB, of which %.1f GB are free, compute capability %d.%d%s%s. %s", info.name,
          (double) info.memory_bytes / 1e9, (double) report->free_bytes / 1e9, info.major, info.minor, *report->driver ? ", driver " : "",
-         report->driver);
+         report->driver, module->cublas (&version) ? "cuBLAS takes the products of long prompts."
+                                                   : "cuBLAS is not installed or was declined: the program's own kernels read long prompts, slower.");
 }
 
 void

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cuda/blas.h"
 #include "cuda/launchers.h"
 #include "ops/kernels.h"
 
@@ -23,6 +24,8 @@ struct cw_gpu {
   bool         stuck; /* in a capture that cannot be ended any more: only a reset of the device helps */
   cudaStream_t streams[CW_GPU_STREAMS];
   cudaEvent_t  events[CW_GPU_STREAMS]; /* of each stream, for others to wait for */
+  cw_cuda_blas *blas;      /* from the first layer on that is for it */
+  bool          no_blas;   /* it is not there, or it failed */
 };
 
 struct cw_gpu_graph {
@@ -83,6 +86,8 @@ close_gpu (cw_gpu *gpu)
 {
   if (!gpu)
     return;
+  if (!gpu->stuck)
+    cw_cuda_blas_free (gpu->blas);
   for (int i = 0; i < CW_GPU_STREAMS && !gpu->stuck; i++) {
     if (gpu->streams[i])
       cudaStreamDestroy (gpu->streams[i]);
@@ -322,9 +327,31 @@ embed (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_embedding *embedding)
   QUEUE (cw_cuda_embed (gpu->streams[stream], embedding));
 }
 
+/* False: the module's own kernels have to make it. What cuBLAS cannot do once it is not asked again. */
+static bool
+by_blas (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_linear *layers)
+{
+  cudaError_t error = cudaSuccess;
+
+  if (gpu->error != cudaSuccess || gpu->no_blas)
+    return false;
+  if (!gpu->blas)
+    gpu->blas = cw_cuda_blas_new ();
+  if (gpu->blas && cw_cuda_blas_linear (gpu->blas, gpu->streams[stream], layers, &error)) {
+    note (gpu, error);
+    return true;
+  }
+  cw_cuda_blas_free (gpu->blas);
+  gpu->blas = NULL;
+  gpu->no_blas = true;
+  return false;
+}
+
 static void
 linear (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_linear *layers)
 {
+  if (cw_cuda_blas_suits (layers) && by_blas (gpu, stream, layers))
+    return;
   QUEUE (cw_cuda_linear (gpu->streams[stream], layers));
 }
 
@@ -394,7 +421,7 @@ transpose (cw_gpu *gpu, cw_gpu_stream stream, float *y, uint32_t ld_y, const flo
 
 static const cw_cuda_module module = {
   CW_CUDA_ABI, NAME,
-  count, describe, error_text,
+  count, describe, error_text, cw_cuda_blas_find,
   open_gpu, close_gpu, memory, status,
   alloc, release, alloc_host, release_host,
   upload, download, copy, copy_rows, zero, wait, done, order,

@@ -7,7 +7,8 @@
  * failure is kept, what is queued behind it does nothing, and cw_cuda_module.wait tells. So a model's run reads as one call a line.
  *
  * Pointers in the structures below are the card's unless they say host. Sums have the order of ops/lanes.h and arithmetic is not
- * contracted: what a kernel computes is the plain C definition's result to the bit, but for attention, whose keys are split.
+ * contracted: what a kernel computes is the plain C definition's result to the bit, but for attention, whose keys are split, and for what
+ * cuBLAS makes (cw_gpu_linear.may_round).
  */
 #ifndef CW_CUDA_MODULE_H
 #define CW_CUDA_MODULE_H
@@ -106,6 +107,7 @@ typedef struct {
   cw_gpu_cache      cache;             /* keys NULL: none. Column j is row j / each's, at position *step + j % each */
   uint32_t          each;
   const int32_t    *step;
+  bool              may_round;         /* many columns of 16-bit weights may go to cuBLAS, where their last bits are others; not in a capture */
 } cw_gpu_linear;
 
 /* ---- attention ------------------------------------------------------------------------------------------------------ */
@@ -227,6 +229,8 @@ typedef struct {
   int (*count) (int *n);
   int (*describe) (int index, cw_gpu_info *info);
   const char *(*error_text) (int code); /* static */
+  /* Is cuBLAS there? *version: 130000 is 13.0; 0: not known. */
+  bool (*cublas) (int *version);
 
   /* NULL and *code when the card cannot be used. close frees what is left. */
   cw_gpu *(*open) (int index, int *code);

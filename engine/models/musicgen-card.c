@@ -362,7 +362,8 @@ cw_musicgen_card_run_set_states (cw_musicgen_card_run *run, size_t text, const f
   /* keys and values of several layers in a launch */
   for (size_t first = 0; ok && first < config->n_layers; first += CW_GPU_FUSED / 2) {
     const size_t  n_layers = config->n_layers - first < CW_GPU_FUSED / 2 ? config->n_layers - first : CW_GPU_FUSED / 2;
-    cw_gpu_linear linear = { .n_layers = (uint32_t) (2 * n_layers), .n = (uint32_t) n, .ld_x = (uint32_t) c, .ld_y = (uint32_t) c, .x = x };
+    cw_gpu_linear linear = { .n_layers = (uint32_t) (2 * n_layers), .n = (uint32_t) n, .ld_x = (uint32_t) c, .ld_y = (uint32_t) c, .x = x,
+                             .may_round = true };
 
     for (size_t i = 0; i < n_layers; i++)
       for (size_t j = 0; j < 2; j++) {
@@ -404,7 +405,7 @@ project (cw_musicgen_card_run *run, float *y, size_t ld_y, const cw_gpu_matrix *
   card->module->linear (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_linear){ .layers = { *w }, .y = { y }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w->n_in, .ld_y = (uint32_t) ld_y,
                                           .x = run->x, .prologue = CW_GPU_NORM, .gamma = norm->gamma, .beta = norm->beta, .eps = norm->eps,
-                                          .activation = (cw_gpu_activation) activation });
+                                          .activation = (cw_gpu_activation) activation, .may_round = n > run->n_rows });
 }
 
 /* q = w_q norm (x), and keys and values to their place in the cache; of @n columns of each row, as all that follows. */
@@ -417,7 +418,7 @@ project_qkv (cw_musicgen_card_run *run, const layer *l, const cw_gpu_cache *cach
                         &(cw_gpu_linear){ .layers = { l->qkv[0], l->qkv[1], l->qkv[2] }, .y = { run->q }, .n_layers = 3, .n = (uint32_t) (run->n_rows * n),
                                           .ld_x = l->o.n_in, .ld_y = l->o.n_in, .x = run->x, .prologue = CW_GPU_NORM, .gamma = l->self_norm.gamma,
                                           .beta = l->self_norm.beta, .eps = l->self_norm.eps, .cache = *cache, .each = (uint32_t) n,
-                                          .step = run->where });
+                                          .step = run->where, .may_round = n > 1 });
 }
 
 static void
@@ -449,7 +450,8 @@ add (cw_musicgen_card_run *run, const cw_gpu_matrix *w, const float *input, size
 
   card->module->linear (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_linear){ .layers = { *w }, .y = { run->x }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w->n_in, .ld_y = w->n_out,
-                                          .x = input, .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = run->pieces, .addend = run->x });
+                                          .x = input, .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = run->pieces, .addend = run->x,
+                                          .may_round = n > run->n_rows });
 }
 
 static void

@@ -149,7 +149,7 @@ project (const call *c, float *const *y, const cw_gpu_matrix *w, size_t n_layers
 {
   cw_card      *card = c->weights->card;
   cw_gpu_linear linear = { .n_layers = (uint32_t) n_layers, .n = c->n, .ld_x = w->n_in, .ld_y = w->n_out, .x = c->x, .prologue = CW_GPU_RMS,
-                           .gamma = gamma, .eps = c->weights->t5->config.eps, .activation = (cw_gpu_activation) activation, .gate = gate };
+                           .gamma = gamma, .eps = c->weights->t5->config.eps, .activation = (cw_gpu_activation) activation, .gate = gate, .may_round = true };
 
   for (size_t i = 0; i < n_layers; i++) {
     linear.layers[i] = w[i];
@@ -166,7 +166,8 @@ add (const call *c, const cw_gpu_matrix *w, const float *input)
 
   card->module->linear (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_linear){ .layers = { *w }, .y = { c->x }, .n_layers = 1, .n = c->n, .ld_x = w->n_in, .ld_y = w->n_out, .x = input,
-                                          .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = c->pieces, .addend = c->x });
+                                          .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = c->pieces, .addend = c->x,
+                                          .may_round = true });
 }
 
 static void

@@ -207,6 +207,57 @@ test_linears (void)
   test_linear ((linear_case){ CW_I8, CW_Q8_RUN + 70, 3, 2, 1, false, false, false, .activation = CW_GPU_NONE });
 }
 
+/* Layers of many columns, which go to cuBLAS where it is: then they are near; without it they are the same. */
+static void
+test_many_columns (cw_dtype dtype, cw_gpu_prologue prologue)
+{
+  enum { N = 40, IN = 130, OUT = 150 };
+  place         p = enter ();
+  int           version;
+  const bool    by_cublas = dtype != CW_F32 && card->module->cublas (&version);
+  float        *x = numbers (&p.host, N * IN), *normed = cw_arena_new (&p.host, float, N *IN), *found[2], *expected = cw_arena_new (&p.host, float, N *OUT);
+  const float  *gamma = numbers (&p.host, IN), *beta = numbers (&p.host, IN), *bias = numbers (&p.host, OUT), *addend = numbers (&p.host, N * OUT);
+  cw_linear     layers[2] = { random_linear (&p, dtype, OUT, IN), random_linear (&p, dtype, OUT, IN) };
+  cw_gpu_linear there = { .n_layers = 2, .n = N, .ld_x = IN, .ld_y = OUT, .prologue = prologue, .eps = 1e-5f, .activation = CW_GPU_GELU, .may_round = true };
+  size_t        n_other = 0;
+
+  for (size_t i = 0; i < N * IN; i++)
+    x[i] *= i / IN == 3 ? 1e-20f : i / IN == 5 ? 3e4f : i % 7 == 0 ? 1e-4f : 1.0f;
+  there.x = cw_card_put (&p.there, x, N * IN, sizeof *x);
+  there.gamma = cw_card_put (&p.there, gamma, IN, sizeof *x);
+  there.beta = prologue == CW_GPU_NORM ? cw_card_put (&p.there, beta, IN, sizeof *x) : NULL;
+  there.gate = there.addend = cw_card_put (&p.there, addend, N * OUT, sizeof *x);
+  for (size_t l = 0; l < 2; l++) {
+    layers[l].bias = bias;
+    there.layers[l] = cw_card_put_linear (&p.there, &layers[l]);
+    there.y[l] = cw_card_new (&p.there, float, N *OUT);
+  }
+  card->module->linear (card->gpu, CW_GPU_STEPS, &there);
+  if (prologue == CW_GPU_NORM)
+    plain->layer_norm (plain, normed, x, N, IN, &(cw_norm){ gamma, beta, 1e-5f });
+  else if (prologue == CW_GPU_RMS)
+    plain->rms_norm (plain, normed, x, N, IN, &(cw_norm){ gamma, NULL, 1e-5f });
+  else
+    memcpy (normed, x, N * IN * sizeof *x);
+  for (size_t l = 0; l < 2; l++) {
+    found[l] = fetch (&p, there.y[l], N * OUT * sizeof *x);
+    plain->linear (plain, expected, OUT, normed, IN, N, &layers[l], CW_ACTIVATION_GELU, addend, addend);
+    for (size_t i = 0; i < N * OUT; i++) {
+      const float size = i / OUT == 5 && prologue == CW_GPU_AS_IS ? 3e4f : 1.0f;
+
+      n_other += memcmp (&found[l][i], &expected[i], sizeof *expected) != 0;
+      if (!(fabsf (found[l][i] - expected[i]) <= 4e-5f * size)) {
+        CHECK (false, "%s, many columns, prologue %d: %zu is %.9g, C gives %.9g", cw_dtype_name (dtype), (int) prologue, i, (double) found[l][i],
+               (double) expected[i]);
+        break;
+      }
+    }
+  }
+  CHECK ((n_other > 0) == by_cublas, "%s, many columns: %zu numbers are others than the plain definition's, %s cuBLAS", cw_dtype_name (dtype), n_other,
+         by_cublas ? "with" : "without");
+  leave (&p);
+}
+
 static void
 test_layer_norm (size_t n, size_t c, bool with_beta)
 {
@@ -721,6 +772,9 @@ main (int argc, char **argv)
     return error.code == CW_ERROR_DEVICE ? 77 : 1;
   }
   test_linears ();
+  for (int prologue = CW_GPU_AS_IS; prologue <= CW_GPU_RMS; prologue++)
+    for (int d = 0; d < 3; d++)
+      test_many_columns (((const cw_dtype[]){ CW_F32, CW_F16, CW_BF16 })[d], (cw_gpu_prologue) prologue);
   test_layer_norm (1, 5, true);
   test_layer_norm (9, 66, false);
   test_attentions ();
