@@ -9,15 +9,16 @@
 #include "clip-row.h"
 
 struct _CwModelRow {
-  AdwActionRow    parent;
+  AdwPreferencesRow parent;
 
   CwModelItem    *item;
+  GtkLabel       *name, *facts;
   GtkProgressBar *bar;
   GtkWidget      *here, *pause, *cancel, *remove;
   GtkButton      *get;
 };
 
-G_DEFINE_FINAL_TYPE (CwModelRow, cw_model_row, ADW_TYPE_ACTION_ROW)
+G_DEFINE_FINAL_TYPE (CwModelRow, cw_model_row, ADW_TYPE_PREFERENCES_ROW)
 
 static guint action_signal;
 
@@ -87,7 +88,7 @@ show (CwModelRow *row)
   const char               *failure = cw_model_item_get_failure (row->item), *licence = cw_model_item_get_licence (row->item);
   const gboolean            installed = record->state == CW_MODEL_INSTALLED, partial = record->state == CW_MODEL_PARTIAL;
   const gboolean            wanted = !progress && record->repo && (record->state == CW_MODEL_AVAILABLE || partial);
-  g_autofree char          *title = NULL, *subtitle = NULL, *escaped = NULL;
+  g_autofree char          *title = NULL, *subtitle = NULL;
   gboolean                  lost;
 
   title = g_markup_printf_escaped (licence ? "%s <small>(%s)</small>" : "%s", cw_model_record_get_title (record),
@@ -100,9 +101,9 @@ show (CwModelRow *row)
     subtitle = g_strdup_printf (_ ("Not yet: %s"), record->entry->not_yet);
   else
     subtitle = say_facts (record, licence);
-  escaped = g_markup_escape_text (subtitle, -1);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
-  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), escaped);
+  gtk_label_set_markup (row->name, title);
+  gtk_label_set_text (row->facts, subtitle);
   gtk_widget_set_tooltip_text (GTK_WIDGET (row), failure ? failure : record->folder);
   if (failure && !progress)
     gtk_widget_add_css_class (GTK_WIDGET (row), "error");
@@ -149,6 +150,8 @@ cw_model_row_class_init (CwModelRowClass *class)
 
   G_OBJECT_CLASS (class)->dispose = cw_model_row_dispose;
   gtk_widget_class_set_template_from_resource (widget_class, "/io/github/clipwright/Clipwright/model-row.ui");
+  gtk_widget_class_bind_template_child (widget_class, CwModelRow, name);
+  gtk_widget_class_bind_template_child (widget_class, CwModelRow, facts);
   gtk_widget_class_bind_template_child (widget_class, CwModelRow, bar);
   gtk_widget_class_bind_template_child (widget_class, CwModelRow, here);
   gtk_widget_class_bind_template_child (widget_class, CwModelRow, get);

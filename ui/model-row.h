@@ -9,7 +9,7 @@
 #include "model-shelf.h"
 
 #define CW_TYPE_MODEL_ROW (cw_model_row_get_type ())
-G_DECLARE_FINAL_TYPE (CwModelRow, cw_model_row, CW, MODEL_ROW, AdwActionRow)
+G_DECLARE_FINAL_TYPE (CwModelRow, cw_model_row, CW, MODEL_ROW, AdwPreferencesRow)
 
 /* Signal "action", with "get", "pause", "cancel" or "remove". */
 GtkWidget   *cw_model_row_new (CwModelItem *item);

@@ -43,6 +43,11 @@ def page(stage):
     stage.key("Return")
     wait_for("some of the model", lambda: os.path.exists(part) and os.path.getsize(part) > 16_000, 20)
 
+    # a narrow page has room for progress, too
+    assert stage.resize(360, 720, stage.xdotool("getactivewindow").strip()) == (360, 720)
+    if where := os.environ.get("CLIPWRIGHT_TEST_PICTURES"):
+        stage.picture(f"{where}/getting.png")
+
     # pause, where the keyboard is now; resume, without being asked again
     stage.key("Return")
     stage.settle()
