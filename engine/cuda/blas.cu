@@ -58,12 +58,7 @@ static __global__ void __launch_bounds__ (CW_THREADS) split (const __grid_consta
 
   for (uint32_t i = threadIdx.x; i < n_in; i += CW_THREADS)
     largest = fmaxf (largest, fabsf (x[i]));
-  largest = warp_max (largest);
-  if (threadIdx.x % CW_WARP == 0)
-    largest_of_warp[threadIdx.x / CW_WARP] = largest;
-  __syncthreads ();
-  for (unsigned w = 0; w < CW_THREADS / CW_WARP; w++)
-    largest = fmaxf (largest, largest_of_warp[w]);
+  largest = block_max (largest, largest_of_warp);
   if (largest > 1e-30f)
     frexpf (largest, &exponent);
   inverse = ldexpf (1.0f, -exponent);

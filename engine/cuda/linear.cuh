@@ -110,6 +110,20 @@ column_at (const cw_column &column, uint32_t i)
   return column.norm ? fmaf ((value - column.mean) * column.scale, column.gamma[i], column.beta ? column.beta[i] : 0.0f) : value;
 }
 
+/* The largest of all threads' numbers, to all of them. */
+static __device__ __forceinline__ float
+block_max (float largest, float *largest_of_warp)
+{
+  largest = warp_max (largest);
+  if (threadIdx.x % CW_WARP == 0)
+    largest_of_warp[threadIdx.x / CW_WARP] = largest;
+  __syncthreads ();
+  for (unsigned w = 0; w < CW_THREADS / CW_WARP; w++)
+    largest = fmaxf (largest, largest_of_warp[w]);
+  __syncthreads ();
+  return largest;
+}
+
 /* One column to 15 bits and a scale: ops/quantise/quantise-c.c. All threads. */
 static __device__ __forceinline__ float
 quantise_column (const cw_column &column, uint32_t n_in, int16_t *q, float *largest_of_warp)
@@ -118,13 +132,7 @@ quantise_column (const cw_column &column, uint32_t n_in, int16_t *q, float *larg
 
   for (uint32_t i = threadIdx.x; i < n_in; i += CW_THREADS)
     largest = fmaxf (largest, fabsf (column_at (column, i)));
-  largest = warp_max (largest);
-  if (threadIdx.x % CW_WARP == 0)
-    largest_of_warp[threadIdx.x / CW_WARP] = largest;
-  __syncthreads ();
-  for (unsigned w = 0; w < CW_THREADS / CW_WARP; w++)
-    largest = fmaxf (largest, largest_of_warp[w]);
-  __syncthreads ();
+  largest = block_max (largest, largest_of_warp);
   factor = largest > 1e-30f ? CW_QUANTISE_MAX / largest : 0.0f;
   for (uint32_t i = threadIdx.x; i < padded (n_in); i += CW_THREADS)
     q[i] = i < n_in ? (int16_t) rintf (column_at (column, i) * factor) : (int16_t) 0;

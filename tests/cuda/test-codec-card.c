@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test-codec-card.c: the codec's decoder on a card gives the processor's samples to the bit: in pushes of any size, with several signals side
- *     by side, with its LSTM in f32, 16 and 8 bits. And when the card fails, at whatever call, the processor goes on from where the stream
- *     stood, with the same samples.
+ *     by side, with its LSTM in f32, 16 and 8 bits; and a clip that is stopped keeps what is whole. When the card fails, at whatever call, the
+ *     processor goes on from where the stream stood, with the same samples.
  *
  *     test-codec-card MODEL [failures]
  */
@@ -100,6 +100,69 @@ same (const side *s, const float *found, const float *expected, size_t n_signals
     }
 }
 
+/* ---- a clip that is stopped ------------------------------------------------------------------------------------------------------- */
+
+#define STOP_STEP 29
+
+typedef struct {
+  atomic_bool cancel;
+  size_t      n_samples, n_steps;
+  double      sum;
+} stopped;
+
+static void
+add_block (const cw_block *block, void *user)
+{
+  stopped *s = user;
+
+  CHECK (block->start == s->n_samples, "a block begins at %zu, %zu samples were given", block->start, s->n_samples);
+  s->n_samples += block->n_samples;
+  for (size_t i = 0; i < block->n_samples * block->n_channels; i++)
+    s->sum += (double) block->samples[i] * (double) ((block->start + i) % 97 + 1);
+}
+
+static void
+stop_soon (const cw_progress *progress, void *user)
+{
+  stopped *s = user;
+
+  s->n_steps = progress->step;
+  if (progress->step == STOP_STEP)
+    atomic_store (&s->cancel, true);
+}
+
+static stopped
+make_stopped (const side *s, cw_codes **kept)
+{
+  stopped       result = { 0 };
+  const cw_sink sink = { .block = add_block, .progress = stop_soon, .cancel = &result.cancel, .user = &result };
+  cw_request    request;
+  cw_error      error = { 0 };
+
+  cw_request_init (&request, cw_model_get_info (s->model));
+  request.prompt = "a bell";
+  request.duration_s = 60.0 / cw_model_get_info (s->model)->frame_rate_hz;
+  CHECK (cw_generate (s->model, &request, &sink, kept, &error) == CW_ERROR_CANCELLED, "%s", error.message);
+  return result;
+}
+
+/* Within a step, with the sound of all frames that are whole, also of a push that was on its way. */
+static void
+test_stop (const side *cpu, const side *card)
+{
+  cw_codes     *a = NULL, *b = NULL;
+  const stopped expected = make_stopped (cpu, &a), found = make_stopped (card, &b);
+
+  CHECK (found.n_steps == STOP_STEP, "stopped after %zu steps", found.n_steps);
+  CHECK (a && b && a->n_frames == b->n_frames && memcmp (a->codes, b->codes, a->n_frames * a->n_codebooks * sizeof *a->codes) == 0, "other codes are kept");
+  CHECK (found.n_samples == expected.n_samples && found.n_samples > 0 && memcmp (&found.sum, &expected.sum, sizeof found.sum) == 0,
+         "%zu samples are kept, on the processor %zu", found.n_samples, expected.n_samples);
+  cw_codes_free (a);
+  cw_codes_free (b);
+}
+
+/* ---- the same samples --------------------------------------------------------------------------------------------------------------- */
+
 static void
 test_same (cw_precision precision)
 {
@@ -119,6 +182,8 @@ test_same (cw_precision precision)
     free (expected);
     free (found);
   }
+  if (cw_model_get_info (cpu.model)->can_generate && precision == CW_PRECISION_F32)
+    test_stop (&cpu, &card);
   close_side (&card);
   close_side (&cpu);
 }
