@@ -4,6 +4,7 @@
 Nothing here waits for a time: it waits for what is to come. What the program can do just now its actions say, on a session bus of the
 stage's own (`can`); what has no action is seen on the screen (`change`).
 """
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import wave
 
 import numpy as np
 
@@ -32,6 +34,19 @@ def wait_for(what, condition, seconds):
         if time.time() > until:
             raise AssertionError(f"{what} did not come to pass in {seconds * SLOW} s")
         time.sleep(0.05)
+
+
+def write_tone(path, rate_hz=32000, seconds=1):
+    """A steady sound of 2 channels."""
+    with wave.open(path, "wb") as file:
+        file.setparams((2, 2, rate_hz, 0, "NONE", ""))
+        file.writeframes((9000 * np.sin(np.arange(2 * seconds * rate_hz) * 0.03)).astype("<i2").tobytes())
+
+
+def recipe_of(path):
+    """What the comment of an exported file says of how it was made."""
+    data = open(path, "rb").read()
+    return json.JSONDecoder().raw_decode(data[data.index(b'{"program"'):].decode(errors="replace"))[0]
 
 
 class Stage:
@@ -217,6 +232,24 @@ class Stage:
         self.key("Return")
         wait_for(path, lambda: os.path.exists(path), 20)
         self.await_main()
+
+    def choose_next_model(self):
+        """The one after the chosen one in the list."""
+        self.key("ctrl+shift+m")
+        self.change("space")
+        self.change("Down", "Return")
+        wait_for("the model", lambda: self.can("generate"), 30)
+        self.settle()
+
+    def begin_with(self, path):
+        """Chooses a sound to begin with, by keys."""
+        self.key("ctrl+shift+o")
+        self.await_dialog()
+        self.type(path)
+        self.settle()
+        self.key("Return")
+        self.await_main()
+        self.settle()
 
     # ---- sound ----
 

@@ -2,24 +2,15 @@
 """Files dragged with the mouse from another program's window and dropped on this one: a sound to continue, then, by the role's button, one to
 follow; a file that is no sound is refused; and the same without a mouse.
 """
-import json
 import os
 import shutil
 import sys
 import tempfile
-import wave
 
-import numpy as np
-from stage import play, wait_for
+from stage import play, recipe_of, wait_for, write_tone
 
 CASES, SOURCE = (os.path.abspath(path) for path in sys.argv[2:4])
 STEPS = 25
-
-
-def write_tone(path):
-    with wave.open(path, "wb") as file:
-        file.setparams((1, 2, 32000, 0, "NONE", ""))
-        file.writeframes((9000 * np.sin(np.arange(32000) * 0.06)).astype("<i2").tobytes())
 
 
 def drag(stage, path):
@@ -58,17 +49,12 @@ def make(stage, name):
     path = f"{stage.folder}/{name}.wav"
     stage.generate("rain")
     stage.export(path)
-    data = open(path, "rb").read()
-    return json.JSONDecoder().raw_decode(data[data.index(b'{"program"'):].decode(errors="replace"))[0]
+    return recipe_of(path)
 
 
 def drop(stage):
     stage.xdotool("windowmove", "--sync", stage.toplevel, "190", "90")
-    stage.key("ctrl+shift+m")
-    stage.change("space")
-    stage.change("Down", "Return")
-    wait_for("the model", lambda: stage.can("generate"), 30)
-    stage.settle()
+    stage.choose_next_model()
     tone, text = f"{stage.folder}/tone.wav", f"{stage.folder}/letter.txt"
     write_tone(tone)
     open(text, "w").write("no sound\n" * 100)
@@ -91,13 +77,7 @@ def drop(stage):
     stage.change("space")
     recipe = make(stage, "without")
     assert "melody" not in recipe and "continues" not in recipe, recipe
-    stage.key("ctrl+shift+o")
-    stage.await_dialog()
-    stage.type(tone)
-    stage.settle()
-    stage.key("Return")
-    stage.await_main()
-    stage.settle()
+    stage.begin_with(tone)
     stage.change("alt+c")
     recipe = make(stage, "by keys")
     assert recipe["continues"]["file"] == "tone.wav" and "melody" not in recipe, recipe

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A MAGNeT model in the window, by keys: it has settings of its own, which its clips say they were made with; the starter's say nothing."""
-import json
 import os
-import re
 import shutil
 import sys
 import tempfile
 
-from stage import play, wait_for
+from stage import play, recipe_of
 
 CASES = os.path.abspath(sys.argv[2])
 OWN = ("decoding_steps", "spans", "guidance_end")
@@ -18,8 +16,7 @@ def make(stage, name):
     path = f"{stage.folder}/{name}.wav"
     stage.generate("rain")
     stage.export(path)
-    with open(path, "rb") as file:
-        recipe, _ = json.JSONDecoder().raw_decode(re.search(rb'\{"program".*', file.read(), re.DOTALL).group().decode(errors="replace"))
+    recipe = recipe_of(path)
     return [recipe.get(key) for key in OWN]
 
 
@@ -40,10 +37,7 @@ def use_again(stage):
 
 def settings(stage):
     assert make(stage, "starter") == [None, None, None]
-    stage.key("ctrl+shift+m")
-    stage.change("space")
-    stage.change("Down", "Return")
-    wait_for("the model", lambda: stage.can("generate"), 20)
+    stage.choose_next_model()
     assert make(stage, "default") == [[20, 10, 10, 10], "nonoverlap", 1.0]
 
     to_settings(stage)

@@ -2,12 +2,11 @@
 """A sound recorded with the microphone, by keys: what is played into a room that PulseAudio makes up comes out of the file, without a gap,
 and the next clip goes on from it. A recording that is cancelled leaves nothing.
 """
-import json
 import os
 import wave
 
 import numpy as np
-from stage import play, wait_for
+from stage import play, recipe_of, wait_for
 
 TONE_HZ, LEVEL = 440.0, 0.4
 
@@ -64,8 +63,7 @@ def record(stage):
     # the clip goes on from it, as well as the starter's small codec can say it: its frames come 50 times a second
     stage.generate("rain")
     stage.export(f"{stage.folder}/on.wav")
-    data = open(f"{stage.folder}/on.wav", "rb").read()
-    recipe = json.JSONDecoder().raw_decode(data[data.index(b'{"program"'):].decode(errors="replace"))[0]
+    recipe = recipe_of(f"{stage.folder}/on.wav")
     assert recipe["continues"]["file"] == os.path.basename(path), recipe
     start = read(f"{stage.folder}/on.wav")[0][:16000]
     peak_hz = int(np.abs(np.fft.rfft(start * np.hanning(16000))).argmax())

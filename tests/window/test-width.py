@@ -6,11 +6,9 @@ import os
 import shutil
 import sys
 import tempfile
-import wave
 
-import numpy as np
 import stretch
-from stage import play, wait_for
+from stage import play, write_tone
 
 CASES = os.path.abspath(sys.argv[2])
 NARROW = 360
@@ -28,12 +26,6 @@ def fits(stage, name, window=None):
     assert width <= NARROW and height == 720, f"{name} is at least {width} x {height}"
 
 
-def write_tone(path):
-    with wave.open(path, "wb") as file:
-        file.setparams((1, 2, 32000, 0, "NONE", ""))
-        file.writeframes((9000 * np.sin(np.arange(32000) * 0.06)).astype("<i2").tobytes())
-
-
 def narrow(stage):
     look(stage, "wide")
     fits(stage, "empty")
@@ -47,21 +39,11 @@ def narrow(stage):
     fits(stage, "clip")
 
     # the melody model has every control; then with a sound to follow, whose name is long
-    stage.key("ctrl+shift+m")
-    stage.change("space")
-    stage.change("Down", "Return")
-    wait_for("the model", lambda: stage.can("generate"), 30)
-    stage.settle()
+    stage.choose_next_model()
     fits(stage, "melody")
     tone = f"{stage.folder}/a recording of a melody that somebody whistled.wav"
     write_tone(tone)
-    stage.key("ctrl+shift+o")
-    stage.await_dialog()
-    stage.type(tone)
-    stage.settle()
-    stage.key("Return")
-    stage.await_main()
-    stage.settle()
+    stage.begin_with(tone)
     fits(stage, "sound")
     stage.change("ctrl+shift+l")
     look(stage, "later")

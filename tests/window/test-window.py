@@ -9,7 +9,7 @@ import wave
 
 import numpy as np
 
-from stage import RATE_HZ, SLOW, play, wait_for
+from stage import RATE_HZ, SLOW, play, recipe_of, wait_for, write_tone
 
 
 def read_wav(path):
@@ -70,27 +70,11 @@ def without_sound(stage):
     assert length_s == 2.0, length_s
 
 
-def recipe_of(path):
-    """The recipe in a file's comment."""
-    data = open(path, "rb").read()
-    return json.JSONDecoder().raw_decode(data[data.index(b'{"program"'):].decode(errors="replace"))[0]
-
-
 def beginnings(stage):
     """By keys alone: a sound to continue, a prompt that begins later, and a clip without an end."""
     tone = f"{stage.folder}/tone.wav"
-    with wave.open(tone, "wb") as file:
-        file.setnchannels(2)
-        file.setsampwidth(2)
-        file.setframerate(44100)
-        file.writeframes((9000 * np.sin(np.arange(2 * 44100) * 0.03)).astype("<i2").tobytes())
-    stage.key("ctrl+shift+o")
-    stage.await_dialog()
-    stage.type(tone)
-    stage.settle()
-    stage.key("Return")
-    stage.await_main()
-    stage.settle()
+    write_tone(tone, 44100)
+    stage.begin_with(tone)
     stage.key("ctrl+l")
     stage.type("rock drums")
     stage.change("ctrl+shift+l")
