@@ -181,7 +181,7 @@ measure (Take *take, const float *samples, gsize n)
   take->n_recent = 0;
 }
 
-/* What lies in the ring goes into the file. FALSE when it cannot be written. */
+/* What lies in the ring goes into the file. FALSE when it cannot be written; what was written before is kept. */
 static gboolean
 empty_ring (Take *take, gsize max_frames, GError **error)
 {
@@ -194,8 +194,11 @@ empty_ring (Take *take, gsize max_frames, GError **error)
     if (n == 0)
       break;
     measure (take, samples, n);
-    if (!cw_export_append (take->file, samples, n / take->n_channels, error))
+    if (!cw_export_append (take->file, samples, n / take->n_channels, error)) {
+      if (take->n_frames > 0 && !take->problem)
+        take->problem = g_strdup_printf (_ ("%s What was recorded until then is kept."), (*error)->message);
       return FALSE;
+    }
     take->n_frames += n / take->n_channels;
   }
   atomic_store (&take->recorder->n_ms, (guint) (1000.0 * (double) take->n_frames / take->rate_hz));
@@ -213,7 +216,7 @@ record (Take *take, GError **error)
 
   while (atomic_load (&recorder->wish) == WISH_GO_ON && take->n_frames < max_frames) {
     if (!empty_ring (take, max_frames, error))
-      return FALSE;
+      return take->n_frames > 0;
     if (take->n_frames > 0 && !told) {
       told = TRUE;
       g_idle_add_full (G_PRIORITY_DEFAULT, tell_started, g_object_ref (recorder), g_object_unref);
@@ -234,7 +237,7 @@ record (Take *take, GError **error)
   if (!take->problem)
     Pa_StopStream (take->stream);
   if (!empty_ring (take, max_frames, error))
-    return FALSE;
+    return take->n_frames > 0;
   if (take->n_frames == 0)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_FAILED, _ ("Nothing was recorded: the microphone “%s” gave no sound."), take->device->name);
   return take->n_frames > 0;
@@ -264,8 +267,10 @@ run (gpointer data)
   gboolean           good = open_device (take, &error) && open_file (take, &error) && record (take, &error);
 
   close_device (take);
-  if (good)
+  if (good) {
+    g_clear_error (&error); /* it is the problem of what is kept */
     good = cw_export_finish (g_steal_pointer (&take->file), &error);
+  }
   cw_export_abandon (take->file);
   if (good) {
     judge (take);

@@ -74,6 +74,17 @@ def record(stage):
     stage.key("Escape")
     wait_for("the end of the recording", lambda: not recordings(stage, "beside"), 20)
     assert recordings(stage, ".wav") == [path]
+
+    # a disk that is full ends it, and what was recorded until then is kept
+    pid = str(stage.window.pid)
+    stage.ask("prlimit", "--pid", pid, "--fsize=500000:unlimited")
+    stage.key("ctrl+shift+r")
+    wait_for("the file", lambda: len(recordings(stage, ".wav")) == 2 and not recordings(stage, "beside"), 30)
+    stage.ask("prlimit", "--pid", pid, "--fsize=unlimited:unlimited")
+    cut = max(recordings(stage, ".wav"), key=os.path.getmtime)
+    assert 300_000 < os.path.getsize(cut) <= 500_000, os.path.getsize(cut)
+    check_tone(*read(cut))
+    stage.settle()
     tone.terminate()
 
     # a recording that is under way does not keep the window open, and leaves nothing
