@@ -16,6 +16,10 @@ cw_source cw_model_source (cw_model *model, cw_storage narrowest);
 /* Names the checkpoint by its weights and the text of its configuration, settles the precision and opens the cache of weights. */
 bool cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, cw_error *error);
 
+/* Puts the codec and what reads texts on the engine's card, but for @keep_bytes that a clip needs, and appends to @note, of @size bytes, what is
+ * there now: card-rest.c. @decoder_there: is MusicGen's decoder? */
+void cw_model_rest_to_card (cw_model *model, bool decoder_there, size_t keep_bytes, char *note, size_t size);
+
 /* The parts must fit: as many codebooks of the same size, one codec run for each side. */
 bool cw_model_parts_fit (const cw_model *model, const char *path, cw_error *error);
 

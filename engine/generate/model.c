@@ -4,7 +4,6 @@
  */
 #include "generate/load.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -135,89 +134,38 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
 /* ---- the card ----------------------------------------------------------------------------------------------------
 
  * What of the model goes there is said in info.device_note; where it does not fit, the processor does it. */
-static void
-note (cw_model *model, const char *format, ...)
-{
-  const size_t used = strlen (model->device_note);
-  va_list      args;
-
-  va_start (args, format);
-  vsnprintf (model->device_note + used, sizeof model->device_note - used, format, args);
-  va_end (args);
-}
-
-static void
+static bool
 move_decoder (cw_model *model, cw_card *card)
 {
   cw_error trouble = { 0 };
 
   if (!cw_musicgen_to_card (model->musicgen, card, &trouble)) {
-    note (model, "The processor makes the clips: %.400s", trouble.message);
-    return;
+    snprintf (model->device_note, sizeof model->device_note, "The processor makes the clips: %.400s", trouble.message);
+    return false;
   }
   model->info.device = card->info.name;
-  note (model, "The decoder is on “%s”: %.0f MB in %s, %.0f MB are left.", card->info.name, (double) cw_musicgen_card_bytes (model->musicgen) / 1e6,
-        cw_precision_name (model->info.precision), (double) (card->budget - card->used) / 1e6);
+  snprintf (model->device_note, sizeof model->device_note, "The decoder is on “%s”: %.0f MB in %s, %.0f MB are left.", card->info.name,
+            (double) cw_musicgen_card_bytes (model->musicgen) / 1e6, cw_precision_name (model->info.precision),
+            (double) (card->budget - card->used) / 1e6);
+  return true;
 }
 
-static void
-move_codec (cw_model *model, cw_card *card)
-{
-  const char *space = *model->device_note ? " " : "";
-  cw_error    trouble = { 0 };
-
-  if (!cw_encodec_to_card (model->codec, card, &trouble)) {
-    note (model, "%sThe processor decodes the sound: %.250s", space, trouble.message);
-    return;
-  }
-  if (!model->musicgen)
-    model->info.device = card->info.name;
-  note (model, "%sThe codec is on the card, too: %.0f MB.", space, (double) cw_encodec_bytes_on_card (model->codec) / 1e6);
-}
-
-/* What reads the prompt, which is the processor's work of a moment, too. */
-static void
-move_text_encoder (cw_model *model, cw_card *card)
-{
-  cw_error trouble = { 0 };
-
-  if (strcmp (model->info.device, "cpu") != 0 && !model->melody && !cw_musicgen_texts_to_card (model->musicgen, &trouble))
-    return;
-  if (cw_t5_to_card (model->t5, card, &trouble))
-    note (model, " So is the text encoder: %.0f MB.", (double) cw_t5_bytes_on_card (model->t5) / 1e6);
-}
-
-/* Bytes that a clip of the model's window needs beside the weights. */
-static size_t
-clip_bytes (const cw_model *model)
-{
-  const size_t n_rows = 2; /* a take and its null branch */
-
-  if (!model->musicgen || strcmp (model->info.device, "cpu") == 0)
-    return 0;
-  return cw_musicgen_card_run_bytes (model->musicgen, n_rows, model->window_frames + cw_musicgen_get_config (model->musicgen)->n_codebooks);
-}
-
-/* The decoder first, then as much of the others as leaves room for a clip. */
+/* The decoder first, then as much of the others as leaves room for a clip of a take and its null branch. */
 static void
 move_to_card (cw_model *model)
 {
   cw_card *card = model->engine->card;
-  size_t   budget, clip;
+  bool     there;
+  size_t   clip = 0;
 
   model->info.device = "cpu";
   model->info.device_note = model->device_note;
   if (!card)
     return;
-  if (model->musicgen && model->magnet.span_len == 0)
-    move_decoder (model, card);
-  budget = card->budget;
-  clip = clip_bytes (model);
-  card->budget = budget > clip ? budget - clip : 0;
-  move_codec (model, card);
-  if (model->t5)
-    move_text_encoder (model, card);
-  card->budget = budget;
+  there = model->musicgen && model->magnet.span_len == 0 && move_decoder (model, card);
+  if (there)
+    clip = cw_musicgen_card_run_bytes (model->musicgen, 2, model->window_frames + cw_musicgen_get_config (model->musicgen)->n_codebooks);
+  cw_model_rest_to_card (model, there, clip, model->device_note, sizeof model->device_note);
 }
 
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
