@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """make-audiocraft.py MODEL FOLDER: a model of the published shapes in AudioCraft's own files, with random weights, for measuring (it makes
-noise). MODEL is musicgen-small, audiogen-medium or magnet-small. The text encoder goes beside it, into FOLDER/t5-base or t5-large.
+noise). MODEL is musicgen-small, musicgen-melody, audiogen-medium or magnet-small. The text encoder goes beside it, into FOLDER/t5-base or t5-large.
 
 Needs torch and safetensors. The tokenizer is the starter model's: it gives ids that T5's table has."""
 import argparse
@@ -15,29 +15,33 @@ from safetensors.torch import save_file
 
 # width, layers, heads, text encoder, rate, upsampling ratios, seconds
 MODELS = {"musicgen-small": (1024, 24, 16, "t5-base", 32000, [8, 5, 4, 4], 30),
+          "musicgen-melody": (1536, 48, 24, "t5-base", 32000, [8, 5, 4, 4], 30),
           "audiogen-medium": (1536, 48, 24, "t5-large", 16000, [8, 5, 4, 2], 10),
           "magnet-small": (1024, 24, 16, "t5-base", 32000, [8, 5, 4, 4], 10)}
 TEXTS = {"t5-base": (768, 12, 12, 3072), "t5-large": (1024, 24, 16, 4096)}  # width, layers, heads, inner
-CODES, FILTERS, LATENT = 2048, 64, 128
+CODES, FILTERS, LATENT, NOTES = 2048, 64, 128, 12
 
 
 def some(*shape, dtype=torch.float16):
     return (torch.randn(*shape) * 0.02).to(dtype)
 
 
-def language_model(width, layers, text_width):
+def language_model(width, layers, text_width, melody):
     state = OrderedDict()
     head = "condition_provider.conditioners.description.output_proj."
     state[head + "weight"], state[head + "bias"] = some(width, text_width), some(width)
+    if melody:
+        head = "condition_provider.conditioners.self_wav.output_proj."
+        state[head + "weight"], state[head + "bias"] = some(width, NOTES), some(width)
     for k in range(4):
         state[f"emb.{k}.weight"] = some(CODES + 1, width)
     for i in range(layers):
         layer = f"transformer.layers.{i}."
-        for attention in ("self_attn", "cross_attention"):
+        for attention in ("self_attn",) if melody else ("self_attn", "cross_attention"):
             state[f"{layer}{attention}.in_proj_weight"] = some(3 * width, width)
             state[f"{layer}{attention}.out_proj.weight"] = some(width, width)
         state[layer + "linear1.weight"], state[layer + "linear2.weight"] = some(4 * width, width), some(width, 4 * width)
-        for norm in ("norm1", "norm2", "norm_cross"):
+        for norm in ("norm1", "norm2") if melody else ("norm1", "norm2", "norm_cross"):
             state[f"{layer}{norm}.weight"], state[f"{layer}{norm}.bias"] = torch.ones(width).half(), torch.zeros(width).half()
     state["out_norm.weight"], state["out_norm.bias"] = torch.ones(width).half(), torch.zeros(width).half()
     for k in range(4):
@@ -103,7 +107,10 @@ def text_encoder(name, folder):
 
 
 def lm_config(model, width, layers, heads, text, rate, seconds):
-    magnet = model.startswith("magnet")
+    magnet, melody = model.startswith("magnet"), model == "musicgen-melody"
+    conditioners = {"description": {"model": "t5", "t5": {"name": text, "finetune": False, "normalize_text": False}}}
+    if melody:
+        conditioners["self_wav"] = {"model": "chroma_stem", "chroma_stem": {"sample_rate": rate, "n_chroma": NOTES, "radix2_exp": 14, "argmax": True}}
     pattern = {"modeling": "parallel", "parallel": {"empty_initial": -1}} if magnet else {
         "modeling": "delay", "delay": {"delays": [0, 1, 2, 3], "flatten_first": 0, "empty_initial": 0}}
     return {  # JSON is YAML, too
@@ -112,8 +119,8 @@ def lm_config(model, width, layers, heads, text, rate, seconds):
         "transformer_lm": {"dim": width, "num_heads": heads, "num_layers": layers, "hidden_scale": 4, "n_q": 4, "card": "${card}",
                            "activation": "gelu", "norm_first": True, "bias_ff": False, "bias_attn": False, "bias_proj": False,
                            "causal": not magnet, "positional_embedding": "sin"},
-        "classifier_free_guidance": {"inference_coef": 3.0}, "fuser": {"cross": ["description"], "prepend": [], "sum": []},
-        "conditioners": {"description": {"model": "t5", "t5": {"name": text, "finetune": False, "normalize_text": False}}},
+        "classifier_free_guidance": {"inference_coef": 3.0}, "fuser": {"cross": [] if melody else ["description"], "prepend": ["self_wav", "description"] if melody else [], "sum": []},
+        "conditioners": conditioners,
         "dataset": {"segment_duration": seconds}, "masking": {"span_len": 3}}
 
 
@@ -134,7 +141,7 @@ def main():
     torch.manual_seed(0)
     width, layers, heads, text, rate, ratios, seconds = MODELS[args.model]
     args.folder.mkdir(parents=True, exist_ok=True)
-    torch.save({"best_state": language_model(width, layers, TEXTS[text][0]), "xp.cfg": json.dumps(lm_config(args.model, width, layers, heads, text, rate, seconds)),
+    torch.save({"best_state": language_model(width, layers, TEXTS[text][0], args.model == "musicgen-melody"), "xp.cfg": json.dumps(lm_config(args.model, width, layers, heads, text, rate, seconds)),
                 "version": "1.4.0", "exported": True}, args.folder / "state_dict.bin")
     torch.save({"best_state": codec(ratios), "xp.cfg": json.dumps(codec_config(rate, ratios)), "version": "1.4.0", "exported": True},
                args.folder / "compression_state_dict.bin")

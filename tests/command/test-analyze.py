@@ -195,7 +195,11 @@ class Analyze(unittest.TestCase):
             found = analyze("fake.wav", "--discriminator", "judge")["files"][0]["discriminator"]
             self.assertEqual((found["trained"], found["verdict"], found["calibration_clips"]), (True, verdict, 50))
             self.assertAlmostEqual(found["percentile_of_real"], rank, delta=0.1)
-            self.assertIn(verdict, run("fake.wav", "--discriminator", "judge").stdout)
+            words = run("fake.wav", "--discriminator", "judge").stdout
+            for part in (f"{expected:.3f}: {verdict}", f"real clips {low:.3f} to {low + 0.4:.3f}, median {low + 0.2:.3f}", "through the codec -7.000"):
+                self.assertIn(part, words)
+            for label, values in (("real", rising(float(low))), ("codec", rising(-7.0))):
+                self.assertEqual({k: round(v, 9) for k, v in found[label].items()}, {k: round(v, 9) for k, v in values.items()})
         self.calibrate({"trained": False})
         self.assertFalse(analyze("fake.wav", "--discriminator", "judge")["files"][0]["discriminator"]["trained"])
         write_wav("tiny.wav", [0.1] * 100, 16000)
