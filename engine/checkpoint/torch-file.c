@@ -265,6 +265,12 @@ cw_torch_file_n_bytes (const cw_torch_file *file)
   return file->map.n;
 }
 
+void
+cw_torch_file_release (const cw_torch_file *file)
+{
+  cw_file_map_release (&file->map, file->map.bytes, file->map.n);
+}
+
 const cw_pickle_value *
 cw_torch_file_object (const cw_torch_file *file)
 {

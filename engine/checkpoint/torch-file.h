@@ -20,6 +20,8 @@ void           cw_torch_file_close (cw_torch_file *file);
 
 const char            *cw_torch_file_path (const cw_torch_file *file);
 size_t                 cw_torch_file_n_bytes (const cw_torch_file *file);
+/* cw_file_map_release on all of it. */
+void                   cw_torch_file_release (const cw_torch_file *file);
 /* What was saved. */
 const cw_pickle_value *cw_torch_file_object (const cw_torch_file *file);
 /* The bytes that describe it, for hashing. */

@@ -371,7 +371,8 @@ cw_weights_shape (const cw_weights *weights, const char *name, uint64_t *rows, u
   return true;
 }
 
-/* Some pieces of the tensor, evenly spread: a fine-tuned model differs in all of them, and the rest need not be read. */
+/* Some pieces of the tensor, evenly spread: a fine-tuned model differs in all of them, and the rest need not be read. What the system maps
+ * around them, a good part of a file that it has in its memory, is let go again. */
 static void
 hash_sample (cw_sha256 *sha, const cw_tensor *tensor)
 {
@@ -403,11 +404,16 @@ cw_weights_hash (const cw_weights *weights, const char *config_text, size_t n, c
     cw_sha256_add (&sha, name, strlen (name) + 1);
     cw_sha256_add (&sha, &size, sizeof size);
     cw_sha256_add (&sha, header, n_header);
-    for (size_t j = 0; s->safetensors && j < cw_safetensors_n_tensors (s->safetensors); j++)
-      hash_sample (&sha, cw_safetensors_nth (s->safetensors, j, &name));
+    for (size_t j = 0; s->safetensors && j < cw_safetensors_n_tensors (s->safetensors); j++) {
+      const cw_tensor *tensor = cw_safetensors_nth (s->safetensors, j, &name);
+      hash_sample (&sha, tensor);
+      cw_safetensors_release (s->safetensors, tensor->data, cw_tensor_n_elements (tensor) * cw_dtype_size (tensor->dtype));
+    }
     for (size_t j = 0; s->torch && j < weights->n_renamed; j++)
       if (weights->renamed[j].source == i)
         hash_sample (&sha, &weights->renamed[j].tensor);
+    if (s->torch)
+      cw_torch_file_release (s->torch);
   }
   cw_sha256_end (&sha, hex);
 }
