@@ -229,8 +229,9 @@ time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomi
     return status;
   result->times_real_time = seconds / took;
   result->first_sound_s = m.first_block - m.began;
-  result->text_s = m.first_step - m.began - result->first_step_s;
-  result->until_block_s = m.first_block - m.first_step + result->first_step_s;
+  /* a MAGNeT tells of its steps before the first, too, the others behind it */
+  result->text_s = m.first_step - m.began - (magnet ? 0.0 : result->first_step_s);
+  result->until_block_s = result->first_sound_s - result->text_s;
   return CW_OK;
 }
 

@@ -12,11 +12,12 @@
 
 #include "checkpoint/audiocraft.h"
 #include "checkpoint/omegaconf.h"
+#include "checkpoint/safetensors.h"
 #include "fuzz-checkpoint.h"
 
 /* A refusal says why, in one line. */
-static void
-check_sentence (bool accepted, const cw_error *error)
+void
+fuzz_check_sentence (bool accepted, const cw_error *error)
 {
   if (!accepted && (error->code == CW_OK || error->message[0] == '\0' || strchr (error->message, '\n')))
     abort ();
@@ -37,32 +38,40 @@ read_tensors (cw_torch_file *file)
     if (state->items[i + 1]->kind != CW_PICKLE_TENSOR)
       continue;
     ok = cw_torch_file_tensor (file, state->items[i + 1], "a tensor", &tensor, &error);
-    check_sentence (ok, &error);
+    fuzz_check_sentence (ok, &error);
     for (size_t j = 0; ok && j < cw_tensor_n_elements (&tensor) * cw_dtype_size (tensor.dtype); j++)
       sum = (uint8_t) (sum + ((const uint8_t *) tensor.data)[j]);
   }
 }
 
+int
+fuzz_make_file (const uint8_t *data, size_t n, char path[64])
+{
+  const int fd = memfd_create ("checkpoint", MFD_CLOEXEC);
+
+  if (fd < 0 || write (fd, data, n) != (ssize_t) n)
+    exit (2);
+  snprintf (path, 64, "/proc/self/fd/%d", fd);
+  return fd;
+}
+
 static void
 try_file (const uint8_t *data, size_t n)
 {
-  const int      fd = memfd_create ("checkpoint", MFD_CLOEXEC);
   char           path[64];
+  const int      fd = fuzz_make_file (data, n, path);
   cw_error       error = { 0 };
   cw_torch_file *file;
   cw_audiocraft *checkpoint;
 
-  if (fd < 0 || write (fd, data, n) != (ssize_t) n)
-    exit (2);
-  snprintf (path, sizeof path, "/proc/self/fd/%d", fd);
   file = cw_torch_file_open (path, &error);
-  check_sentence (file, &error);
+  fuzz_check_sentence (file, &error);
   if (file)
     read_tensors (file);
   cw_torch_file_close (file);
   error = (cw_error){ 0 };
   checkpoint = cw_audiocraft_open (path, &error);
-  check_sentence (checkpoint, &error);
+  fuzz_check_sentence (checkpoint, &error);
   cw_audiocraft_close (checkpoint);
   close (fd);
 }
@@ -76,7 +85,7 @@ try_pickle (const uint8_t *data, size_t n)
   cw_pickle pickle;
 
   memcpy (copy, data, n);
-  check_sentence (cw_pickle_load (&pickle, copy, n, &arena, "a pickle", &error), &error);
+  fuzz_check_sentence (cw_pickle_load (&pickle, copy, n, &arena, "a pickle", &error), &error);
   cw_arena_free (&arena);
   free (copy);
 }
@@ -88,14 +97,37 @@ try_yaml (const uint8_t *data, size_t n)
   json_t     *root = cw_omegaconf_parse ((const char *) data, n, "a text", &error), *item;
   const char *key;
 
-  check_sentence (root, &error);
+  fuzz_check_sentence (root, &error);
   json_object_foreach (root, key, item) {
     cw_error why = { 0 };
     json_t  *part = cw_omegaconf_resolve (root, key, "a text", &why);
-    check_sentence (part, &why);
+    fuzz_check_sentence (part, &why);
     json_decref (part);
   }
   json_decref (root);
+}
+
+static void
+try_safetensors (const uint8_t *data, size_t n)
+{
+  char             path[64];
+  const int        fd = fuzz_make_file (data, n, path);
+  cw_error         error = { 0 };
+  cw_safetensors  *file = cw_safetensors_open (path, &error);
+  volatile uint8_t sum = 0;
+
+  fuzz_check_sentence (file, &error);
+  for (size_t i = 0; file && i < cw_safetensors_n_tensors (file); i++) {
+    const char      *name;
+    const cw_tensor *tensor = cw_safetensors_nth (file, i, &name);
+
+    for (size_t j = 0; j < cw_tensor_n_elements (tensor) * cw_dtype_size (tensor->dtype); j++)
+      sum = (uint8_t) (sum + ((const uint8_t *) tensor->data)[j]);
+    if (cw_safetensors_find (file, name) != tensor)
+      abort ();
+  }
+  cw_safetensors_close (file);
+  close (fd);
 }
 
 int
@@ -107,6 +139,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t n)
   case FUZZ_FILE: try_file (data + 1, n - 1); break;
   case FUZZ_PICKLE: try_pickle (data + 1, n - 1); break;
   case FUZZ_YAML: try_yaml (data + 1, n - 1); break;
+  case FUZZ_SAFETENSORS: try_safetensors (data + 1, n - 1); break;
   }
   return 0;
 }

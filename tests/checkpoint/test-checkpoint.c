@@ -3,10 +3,12 @@
  * test-checkpoint.c: pickles and configurations made by hand, each with what must be said about it; then seeds, mutated: bits, bytes,
  * pieces moved, cut and doubled, sizes blown up. Under the sanitizers a wrong step ends the test.
  *
- *     test-checkpoint ROUNDS SEED.bin…
+ *     test-checkpoint ROUNDS SEED…      a checkpoint of torch's, NAME.safetensors, or a configuration, NAME.json
+ *     test-checkpoint -SECONDS SEED…    other mutations of them all each time, until the seconds are over
  */
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -263,9 +265,47 @@ run_mutants (const uint8_t *seed, size_t n, int kind, size_t rounds)
     memcpy (data + 1, seed, n);
     for (size_t times = i ? 1 + dice (4) : 0; times > 0 && now > 0; times--)
       now = mutate (data + 1, now);
-    LLVMFuzzerTestOneInput (data, now + 1);
+    if (kind == FUZZ_N_KINDS)
+      fuzz_config (data + 1, now);
+    else
+      LLVMFuzzerTestOneInput (data, now + 1);
   }
   free (data);
+}
+
+/* Each beginning of it, but for those in the middle of a large one. */
+static void
+run_cuts (const uint8_t *seed, size_t n, int kind)
+{
+  for (size_t cut = 0; cut < n; cut += n < 65536 || cut < 2048 || n - cut < 2048 ? 1 : 997) {
+    uint8_t *head = malloc (cut + 1); /* so that a sanitizer sees its end */
+
+    head[0] = (uint8_t) kind;
+    memcpy (head + 1, seed, cut);
+    LLVMFuzzerTestOneInput (head, cut + 1);
+    free (head);
+  }
+}
+
+/* Every opcode that torch.save does not write is refused by its number, whatever stands behind it. */
+static void
+test_opcodes (void)
+{
+  static const char known[] = "(.NJKMGX)t]ae}suhjqrcRbQ\x80\x85\x86\x87\x88\x89\x8a";
+
+  for (unsigned op = 0; op < 256; op++) {
+    const uint8_t bytes[] = { 0x80, 2, '(', 'N', (uint8_t) op, 1, 0, 0, 0, 0, 0, 0, 0, 'a', '\n', 'b', '\n', '.' };
+    cw_arena      arena = { 0 };
+    cw_error      error = { 0 };
+    cw_pickle     pickle;
+    char          number[16];
+
+    if (op && strchr (known, (int) op))
+      continue;
+    snprintf (number, sizeof number, "opcode %#04x", op);
+    check_refusal (number, cw_pickle_load (&pickle, bytes, sizeof bytes, &arena, "p", &error), op ? number : "opcode", &error);
+    cw_arena_free (&arena);
+  }
 }
 
 /* An archive whose only entry, @n_folder letters and /data.pkl, is stored: names as long as a path may be, and longer. */
@@ -298,54 +338,80 @@ test_long_name (size_t n_folder)
   free (data);
 }
 
-/* The file itself, its pickle and its configuration. */
+/* @cut: its beginnings, too. */
 static void
-mutate_seed (const char *path, size_t rounds)
+mutate_torch (const char *path, const uint8_t *bytes, size_t n, size_t rounds, bool cut)
 {
-  FILE                  *file = fopen (path, "rb");
-  uint8_t               *bytes = malloc (1 << 24);
-  const size_t           n = file ? fread (bytes, 1, 1 << 24, file) : 0;
   cw_error               error = { 0 };
   cw_torch_file         *torch = cw_torch_file_open (path, &error);
-  const cw_pickle_value *config;
+  const cw_pickle_value *config = torch ? cw_pickle_get (cw_torch_file_object (torch), "xp.cfg") : NULL;
 
-  CHECK (torch && n, "“%s”: %s", path, error.message);
-  if (file)
-    fclose (file);
-  if (torch) {
+  CHECK (config, "“%s”: %s", path, error.message);
+  if (config) {
     size_t         n_pickle;
-    const uint8_t *pickle = cw_torch_file_description (torch, &n_pickle);
+    const uint8_t *pickle = cw_torch_file_description (torch, &n_pickle), *text = (const uint8_t *) config->string;
 
     run_mutants (bytes, n, FUZZ_FILE, rounds);
     run_mutants (pickle, n_pickle, FUZZ_PICKLE, 8 * rounds);
-    if ((config = cw_pickle_get (cw_torch_file_object (torch), "xp.cfg")))
-      run_mutants ((const uint8_t *) config->string, config->n, FUZZ_YAML, 2 * rounds);
-    /* every place where the file may be cut, near its ends */
-    for (size_t cut = 0; cut < n; cut += cut < 4096 || n - cut < 4096 ? 37 : 4096) {
-      uint8_t *head = malloc (cut + 1);
-
-      head[0] = FUZZ_FILE;
-      memcpy (head + 1, bytes, cut);
-      LLVMFuzzerTestOneInput (head, cut + 1);
-      free (head);
+    run_mutants (text, config->n, FUZZ_YAML, 2 * rounds);
+    run_mutants (text, config->n, FUZZ_N_KINDS, 2 * rounds);
+    if (cut) {
+      run_cuts (bytes, n, FUZZ_FILE);
+      run_cuts (pickle, n_pickle, FUZZ_PICKLE);
+      run_cuts (text, config->n, FUZZ_YAML);
     }
   }
   cw_torch_file_close (torch);
+}
+
+static bool
+ends_with (const char *text, const char *end)
+{
+  return strlen (text) >= strlen (end) && strcmp (text + strlen (text) - strlen (end), end) == 0;
+}
+
+/* The file itself, and of a checkpoint its pickle and its configuration. */
+static void
+mutate_seed (const char *path, size_t rounds, bool cut)
+{
+  FILE        *file = fopen (path, "rb");
+  uint8_t     *bytes = malloc (1 << 24);
+  const size_t n = file ? fread (bytes, 1, 1 << 24, file) : 0;
+
+  CHECK (n, "“%s” is not there", path);
+  if (file)
+    fclose (file);
+  if (n && ends_with (path, ".json")) {
+    run_mutants (bytes, n, FUZZ_N_KINDS, 4 * rounds);
+  } else if (n && ends_with (path, ".safetensors")) {
+    run_mutants (bytes, n, FUZZ_SAFETENSORS, 4 * rounds);
+    if (cut)
+      run_cuts (bytes, n, FUZZ_SAFETENSORS);
+  } else if (n) {
+    mutate_torch (path, bytes, n, rounds, cut);
+  }
   free (bytes);
 }
 
 int
 main (int argc, char **argv)
 {
-  const size_t rounds = argc > 1 ? strtoul (argv[1], NULL, 10) : 0;
+  const long   asked = argc > 1 ? strtol (argv[1], NULL, 10) : 0;
+  const time_t until = time (NULL) + (asked < 0 ? -asked : 0);
 
-  alarm (SECONDS_MAX);
+  alarm ((unsigned) (asked < 0 ? -asked : 0) + SECONDS_MAX);
+  if (asked < 0)
+    state ^= (uint64_t) time (NULL) * 0x2545f4914f6cdd1d;
   test_pickles ();
+  test_opcodes ();
   test_large_pickles ();
   test_configs ();
   for (size_t n = 4080; n <= 4096; n++)
     test_long_name (n);
   for (int i = 2; i < argc; i++)
-    mutate_seed (argv[i], rounds);
+    mutate_seed (argv[i], asked > 0 ? (size_t) asked : 0, true);
+  while (time (NULL) < until)
+    for (int i = 2; i < argc && time (NULL) < until; i++)
+      mutate_seed (argv[i], 200, false);
   return check_done ();
 }

@@ -163,7 +163,8 @@ class Command(unittest.TestCase):
         env = {**self.cache, "CLIPWRIGHT_TEXT_ENCODER": os.path.join(MODELS, "ac_t5")}
         arguments = ["bench", "-m", os.path.join(MODELS, "ac_magnet"), "-s", "1", "-p", "f32", "--threads", "1"]
         report = json.loads(run(*arguments, "--json", env=env).stdout)
-        for key in ("steps_per_s", "step_s", "first_step_s", "times_real_time", "read_bandwidth", "first_sound_s", "codec_times_real_time"):
+        for key in ("steps_per_s", "step_s", "first_step_s", "times_real_time", "read_bandwidth", "first_sound_s", "text_s", "until_block_s",
+                    "codec_times_real_time"):
             self.assertGreater(report[key], 0, key)
         # 2 rows of 48 frames through 2 layers, 48 wide: q k v o, cross q o, fc1 and fc2 of 192, and a head of 64
         self.assertEqual(report["operations_per_step"], 2 * 2 * 48 * (2 * 48 * (6 * 48 + 2 * 192) + 48 * 64))
