@@ -15,6 +15,7 @@ struct _CwModelChooser {
   GtkDropDown *drop_down;
   GPtrArray   *places; /* of CwModelPlace; NULL before they were listed */
   guint        chosen;
+  char        *wanted; /* name of the last one that the person chose, also while it is away; NULL: the starter */
 };
 
 G_DEFINE_FINAL_TYPE (CwModelChooser, cw_model_chooser, ADW_TYPE_BIN)
@@ -47,6 +48,8 @@ on_selected (CwModelChooser *chooser)
     g_signal_emit (chooser, more_signal, 0);
   } else {
     chooser->chosen = selected;
+    g_free (chooser->wanted);
+    chooser->wanted = g_strdup (cw_model_chooser_get_place (chooser)->name);
     show_name (chooser);
     g_signal_emit (chooser, chosen_signal, 0);
   }
@@ -77,7 +80,9 @@ cw_model_chooser_list (CwModelChooser *chooser, const char *name)
     gtk_string_list_append (names, cw_licence_is_non_commercial (place->licence) ? marked : place->name);
   }
   gtk_string_list_append (names, _ ("Get more models…"));
-  chosen = find_place (chooser, before ? before->name : name);
+  if (!old)
+    chooser->wanted = g_strdup (name);
+  chosen = find_place (chooser, chooser->wanted);
   g_signal_handlers_block_by_func (chooser->drop_down, on_selected, chooser);
   gtk_drop_down_set_model (chooser->drop_down, G_LIST_MODEL (names));
   chooser->chosen = chosen != GTK_INVALID_LIST_POSITION || chooser->places->len == 0 ? chosen : 0;
@@ -116,6 +121,7 @@ cw_model_chooser_finalize (GObject *object)
   CwModelChooser *chooser = CW_MODEL_CHOOSER (object);
 
   g_clear_pointer (&chooser->places, g_ptr_array_unref);
+  g_free (chooser->wanted);
   G_OBJECT_CLASS (cw_model_chooser_parent_class)->finalize (object);
 }
 

@@ -81,8 +81,12 @@ def page(stage):
     stage.change("ctrl+z")
     assert sorted(os.listdir(os.path.dirname(weights))) == files
     assert not os.listdir(trash)
-    stage.xdotool("key", "Escape")
+    stage.key("Escape")
     stage.await_main()
+    wait_for("the model", lambda: stage.can("generate"), 20)
+    stage.generate("rain")  # it is the chosen one again
+    stage.export(f"{stage.folder}/again.wav")
+    assert b"musicgen-small" in open(f"{stage.folder}/again.wav", "rb").read()
     stage.key("ctrl+m")
     stage.await_dialog()
     stage.key("Tab", "Down", "Tab")
