@@ -199,11 +199,30 @@ on_folded (CwWindow *window)
     gtk_widget_remove_css_class (GTK_WIDGET (window->empty_page), "compact");
 }
 
+/* Where the list lies over the rest, the keyboard goes to it once it is there, and back. */
+static void
+on_list_shown (CwWindow *window)
+{
+  GtkListBoxRow *row = gtk_list_box_get_selected_row (window->clip_box);
+
+  if (adw_flap_get_folded (window->flap))
+    gtk_widget_grab_focus (row ? GTK_WIDGET (row) : GTK_WIDGET (window->clip_box));
+}
+
+static void
+on_list_hidden (CwWindow *window)
+{
+  if (adw_flap_get_folded (window->flap) && !window->closing)
+    gtk_widget_grab_focus (GTK_WIDGET (window->prompt));
+}
+
 static void
 cw_window_init (CwWindow *window)
 {
   gtk_widget_init_template (GTK_WIDGET (window));
   g_signal_connect_swapped (window->flap, "notify::folded", G_CALLBACK (on_folded), window);
+  g_signal_connect_object (window->clip_box, "map", G_CALLBACK (on_list_shown), window, G_CONNECT_SWAPPED | G_CONNECT_AFTER);
+  g_signal_connect_object (window->clip_box, "unmap", G_CALLBACK (on_list_hidden), window, G_CONNECT_SWAPPED | G_CONNECT_AFTER);
   window->settings = cw_settings_new ();
   window->maker = cw_maker_new ();
   cw_window_set_up_clips (window);

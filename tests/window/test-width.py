@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+import numpy as np
 import stretch
 from stage import play, write_tone
 
@@ -37,6 +38,12 @@ def narrow(stage):
     stage.export(f"{stage.folder}/rain.wav")
     stage.settle()
     fits(stage, "clip")
+    x, y, width, _ = stage.geometry()
+    place = slice(y + 140, y + 185), slice(x + width - 250, x + width - 20)  # of the list's first row
+    uncovered = stage.settle()[place]
+    assert not np.array_equal(stage.change("F9")[place], uncovered)
+    look(stage, "list over it")
+    assert np.array_equal(stage.change("Return")[place], uncovered), "Enter on a clip does not uncover it"
 
     # the melody model has every control; then with a sound to follow, whose name is long
     stage.choose_next_model()
