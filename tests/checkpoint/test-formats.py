@@ -17,8 +17,8 @@ import unittest
 import wave
 
 import torch_file
-from convert import convert, read
-from to_audiocraft import to_audiocraft
+from convert import convert, read, write
+from to_audiocraft import read as read_tensors, to_audiocraft
 
 PROGRAM, CASES, PROBE, RUN_CASE = (os.path.abspath(sys.argv.pop(1)) for _ in range(4))
 MODELS = os.path.join(CASES, "models")
@@ -66,6 +66,10 @@ class Formats(unittest.TestCase):
                 file.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(x) + 3000 * math.sin(3 * x))) for x in phase))
         return self.path(name)
 
+    def run_case(self, name):
+        result = subprocess.run([sys.executable, RUN_CASE, PROBE, self.path(name)], capture_output=True, text=True, timeout=300)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+
     def test_melody(self):
         """The same clip as transformers' format without a melody, and with one shorter and one longer than the window of 3 s."""
         theirs, ours = os.path.join(MODELS, "melody_mono"), self.path("models/melody_mono")
@@ -84,8 +88,22 @@ class Formats(unittest.TestCase):
         self.assertNotEqual(self.clip(ours, "--melody", long, "--duration", "5"), self.clip(ours, "--melody", short, "--duration", "5"))
         # every number of the reference's case: chroma, prefix, logits and codes
         shutil.copytree(os.path.join(CASES, "melody"), self.path("melody"))
-        result = subprocess.run([sys.executable, RUN_CASE, PROBE, self.path("melody/melody_mono")], capture_output=True, text=True, timeout=300)
-        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.run_case("melody/melody_mono")
+        # and its codes again as a case of AudioCraft's, which counts frames
+        case = json.load(open(self.path("melody/melody_mono/case.json")))
+        sound = {"dtype": "f32", "shape": [1, 1, 16000], "compare": "input"}
+        tensors = {name: case["tensors"][name] for name in ("gen_codes", "text_only_codes", "tf_codes", "melody_audio")}
+        run = {"use_sampling": False, "cfg_coef": 3.0, "prompts": case["prompts"][:1]}
+        case = {"case": "audiocraft/melody", "model": "models/melody_mono", "t5": "models/melody_mono/t5-base", "prompts": case["prompts"][:2],
+                "tensors": {**tensors, "codec_audio": sound, "gen_guided_logits": {"shape": [1, 4, 1, 64], "compare": "input"},
+                            "text_only_guided_logits": {"shape": [1, 4, 1, 64], "compare": "input"}},
+                "gen": {**run, "max_gen_len": tensors["gen_codes"]["shape"][2]}, "text_only": {**run, "max_gen_len": tensors["text_only_codes"]["shape"][2]}}
+        reference = read_tensors(self.path("melody/melody_mono/reference.safetensors"))
+        os.makedirs(self.path("audiocraft/melody"))
+        json.dump(case, open(self.path("audiocraft/melody/case.json"), "w"))
+        write(self.path("audiocraft/melody/reference.safetensors"),
+              {**{name: reference[name] for name in tensors}, "codec_audio": ("F32", [1, 1, 16000], reference["melody_audio"][2][:64000])})
+        self.run_case("audiocraft/melody")
 
     def test_other_conditions(self):
         """What is not followed is refused by its name."""

@@ -25,12 +25,60 @@ typedef struct {
   char            *scratch;
 } run;
 
+bool
+ac_read_melody (ac *a)
+{
+  const cw_tensor *audio;
+  cw_chroma       *chroma;
+
+  if (!a->model->melody || !cw_safetensors_find (a->p->reference, "melody_audio"))
+    return true;
+  if (!(audio = probe_input (a->p, "melody_audio", CW_F32, 2)))
+    return false;
+  if (audio->dims[0] != 1 || audio->dims[1] == 0)
+    return probe_fail (a->p, "“%s”: melody_audio is not one signal.", a->p->path);
+  chroma = cw_melody_get_chroma (a->model->melody);
+  a->n_notes = cw_chroma_n_frames (chroma, audio->dims[1]);
+  if (!(a->notes = cw_arena_new (&a->p->arena, uint8_t, a->n_notes)))
+    return cw_arena_ok (&a->p->arena, "a melody", &a->p->error);
+  cw_chroma_notes (chroma, audio->data, audio->dims[1], a->notes, NULL);
+  return true;
+}
+
+/* Chroma and texts in front of the codes; the null rows have no notes and zeros for a text, as long as the texts of the batch. */
+static bool
+feed_prefix (ac *a, cw_musicgen_run *decoder, const ac_texts *texts, bool melody)
+{
+  const size_t c = a->config->width, length = cw_melody_get_config (a->model->melody)->length, total = length + texts->longest;
+  float       *prefix = cw_arena_new (&a->p->arena, float, 2 * texts->n * total * c);
+
+  if (!prefix)
+    return cw_arena_ok (&a->p->arena, "the prefix", &a->p->error);
+  for (size_t row = 0; row < 2 * texts->n; row++) {
+    float *at = prefix + row * total * c;
+
+    cw_melody_prefix (a->model->melody, a->notes, row < texts->n && melody ? a->n_notes : 0, at);
+    if (row < texts->n)
+      memcpy (at + length * c, texts->states + row * texts->longest * c, texts->longest * c * sizeof *at);
+  }
+  cw_musicgen_run_feed_vectors (decoder, prefix, total);
+  return true;
+}
+
 /* A decoder that reads @texts, then as many null rows. */
 static cw_musicgen_run *
-open_decoder (ac *a, const ac_texts *texts, size_t n_steps)
+open_decoder (ac *a, const ac_texts *texts, size_t n_steps, bool melody)
 {
-  cw_musicgen_run *decoder = cw_musicgen_run_new (a->model->musicgen, 2 * texts->n, n_steps, texts->n, &a->p->error);
+  const bool       prefixed = a->model->melody != NULL;
+  const size_t     n_prefix = prefixed ? cw_melody_get_config (a->model->melody)->length + texts->longest : 0;
+  cw_musicgen_run *decoder = cw_musicgen_run_new (a->model->musicgen, 2 * texts->n, n_prefix + n_steps, texts->n, &a->p->error);
 
+  if (decoder && prefixed) {
+    if (feed_prefix (a, decoder, texts, melody))
+      return decoder;
+    cw_musicgen_run_free (decoder);
+    return NULL;
+  }
   for (size_t i = 0; decoder && i < texts->n; i++) {
     if (!texts->real[i])
       continue; /* the null branch */
@@ -95,7 +143,7 @@ ac_put_forced (ac *a)
   n_steps = r.n_logits = cw_delay_n_steps (&r.pattern) + 1; /* the last column is fed, too */
   null = cw_arena_new (&a->p->arena, float, r.k * n_steps * r.v);
   sequence = cw_arena_new (&a->p->arena, int32_t, r.k * n_steps);
-  ok = take_memory (&r) && (decoder = open_decoder (a, &texts, n_steps));
+  ok = take_memory (&r) && (decoder = open_decoder (a, &texts, n_steps, true));
   for (size_t i = 0; ok && i < r.k * r.pattern.n_frames; i++)
     r.codes[i] = (int32_t) ((const int64_t *) given->data)[i];
   for (size_t step = 0; ok && step < n_steps; step++) {
@@ -182,7 +230,7 @@ ac_put_run (ac *a, const char *name, const json_t *json)
   if (!ac_read_texts (a, json_object_get (json, "prompts"), &texts) || !read_run (&r, name, json))
     return false;
   n_steps = cw_delay_n_steps (&r.pattern);
-  if (!(decoder = open_decoder (a, &texts, n_steps)))
+  if (!(decoder = open_decoder (a, &texts, n_steps, strncmp (name, "text_only", 9) != 0)))
     return false;
   for (size_t step = 0; step < n_steps; step++) {
     fill_column (&r, step);

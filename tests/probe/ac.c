@@ -184,7 +184,7 @@ probe_audiocraft (probe *p)
   if (ok) {
     a.config = cw_musicgen_get_config (a.model->musicgen);
     magnet = a.model->magnet.span_len > 0;
-    ok = put_codec (&a) && put_conditions (&a) && (magnet ? ac_put_stages (&a) : ac_put_forced (&a));
+    ok = put_codec (&a) && put_conditions (&a) && ac_read_melody (&a) && (magnet ? ac_put_stages (&a) : ac_put_forced (&a));
     json_object_foreach (p->json, key, run)
       if (ok && json_object_get (run, "max_gen_len"))
         ok = magnet ? ac_put_magnet_run (&a, key, run) : ac_put_run (&a, key, run);

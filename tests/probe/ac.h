@@ -13,6 +13,8 @@ typedef struct {
   const cw_musicgen_config *config;
   size_t                    n_codec; /* frames of codec_codes */
   int32_t                  *codec_codes; /* [K, n_codec]: of codec_audio */
+  uint8_t                  *notes;       /* [n_notes] of melody_audio, if the case has one */
+  size_t                    n_notes;
 } ac;
 
 /* Texts as AudioCraft batches them: projected, with zeros behind the shorter ones; a missing or empty one is zeros altogether. */
@@ -35,6 +37,8 @@ bool ac_put_codes (ac *a, const char *name, const int32_t *codes, size_t n_rows,
 /* The draws of a run: NAME_uniforms, *n of them; NULL and *n 0 for one without. */
 bool ac_read_uniforms (ac *a, const json_t *run, const char *name, const float **uniforms, size_t *n);
 
+/* MusicGen Melody: the notes of melody_audio, which every run follows whose name does not begin with "text_only". */
+bool ac_read_melody (ac *a);
 /* MusicGen and AudioGen: teacher forcing, one run. */
 bool ac_put_forced (ac *a);
 bool ac_put_run (ac *a, const char *name, const json_t *run);
