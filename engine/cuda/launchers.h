@@ -28,6 +28,7 @@ cudaError_t cw_cuda_advance (cudaStream_t stream, int32_t *step, uint32_t n);
 cudaError_t cw_cuda_books (cudaStream_t stream, const cw_gpu_books *books);
 cudaError_t cw_cuda_pad (cudaStream_t stream, const cw_gpu_pad *pad);
 cudaError_t cw_cuda_conv (cudaStream_t stream, const cw_gpu_conv *conv);
+cudaError_t cw_cuda_group_norm (cudaStream_t stream, const cw_gpu_group_norm *norm);
 cudaError_t cw_cuda_elu (cudaStream_t stream, float *y, uint32_t ld_y, const float *x, uint32_t ld_x, uint32_t c, uint32_t n);
 cudaError_t cw_cuda_lstm (cudaStream_t stream, const cw_gpu_lstm *lstm);
 cudaError_t cw_cuda_transpose (cudaStream_t stream, float *y, uint32_t ld_y, const float *x, uint32_t ld_x, uint32_t c, uint32_t n,

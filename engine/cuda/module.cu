@@ -399,6 +399,12 @@ conv (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_conv *convolution)
 }
 
 static void
+group_norm (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_group_norm *norm)
+{
+  QUEUE (cw_cuda_group_norm (gpu->streams[stream], norm));
+}
+
+static void
 elu (cw_gpu *gpu, cw_gpu_stream stream, float *y, uint32_t ld_y, const float *x, uint32_t ld_x, uint32_t c, uint32_t n)
 {
   QUEUE (cw_cuda_elu (gpu->streams[stream], y, ld_y, x, ld_x, c, n));
@@ -427,7 +433,7 @@ static const cw_cuda_module module = {
   upload, download, copy, copy_rows, zero, wait, done, order,
   capture_begin, capture_end, replay, release_graph,
   embed, linear, attend, layer_norm, sample, advance,
-  books, pad, conv, elu, lstm, transpose,
+  books, pad, conv, group_norm, elu, lstm, transpose,
 };
 
 extern "C" __attribute__ ((visibility ("default"))) const cw_cuda_module *

@@ -7,8 +7,8 @@
  * failure is kept, what is queued behind it does nothing, and cw_cuda_module.wait tells. So a model's run reads as one call a line.
  *
  * Pointers in the structures below are the card's unless they say host. Sums have the order of ops/lanes.h and arithmetic is not
- * contracted: what a kernel computes is the plain C definition's result to the bit, but for attention, whose keys are split, and for what
- * cuBLAS makes (cw_gpu_linear.may_round).
+ * contracted: what a kernel computes is the plain C definition's result to the bit, but for attention, whose keys are split, for the group norm,
+ * whose sums in double precision have another order, and for what cuBLAS makes (cw_gpu_linear.may_round).
  */
 #ifndef CW_CUDA_MODULE_H
 #define CW_CUDA_MODULE_H
@@ -210,6 +210,17 @@ typedef struct {
   bool         elu;    /* of what is written */
 } cw_gpu_conv;
 
+/* Group norm with one group, over all @c rows and @n columns of each signal, in place: y = elu (norm (y) + addend). Wu and He 2018,
+ * arXiv:1803.08494. */
+typedef struct {
+  float       *y; /* [n_signals, c, ld_y] */
+  const float *gamma, *beta; /* [c] */
+  const float *addend;       /* [n_signals, c, ld_addend] or NULL */
+  float        eps;
+  uint32_t     c, n, ld_y, ld_addend, n_signals;
+  bool         elu;
+} cw_gpu_group_norm;
+
 /* One frame of an LSTM layer of @n signals: gates [n, 4 c] hold w_ih x + both biases; y [n, c] is the next hidden state, and may not be
  * hidden_in: see backend.h. */
 typedef struct {
@@ -276,6 +287,7 @@ typedef struct {
   void (*books) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *books);
   void (*pad) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_pad *pad);
   void (*conv) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_conv *conv);
+  void (*group_norm) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_group_norm *norm);
   void (*elu) (cw_gpu *gpu, cw_gpu_stream stream, float *y, uint32_t ld_y, const float *x, uint32_t ld_x, uint32_t c, uint32_t n);
   void (*lstm) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_lstm *lstm);
   /* y [n, ld_y] = x [c, ld_x] turned around (+ addend [n, ld_addend], which may be NULL). */

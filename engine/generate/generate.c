@@ -131,7 +131,6 @@ prepare (pass *p, cw_error *error)
   const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
   const bool                guided = p->request->guidance != 1.0f && cw_conditions_any (&p->conditions);
   size_t                    n_codes;
-  cw_status                 status = CW_OK;
 
   p->whole = cw_encodec_get_config (model->codec)->net.group_norm;
   p->k = config->n_codebooks;
@@ -152,19 +151,22 @@ prepare (pass *p, cw_error *error)
     return CW_ERROR_MEMORY;
   if (!p->codes)
     return cw_fail_memory (error, "the clip's codes", p->n_kept);
-  status = cw_clip_decoder_init (&p->decoder, model, p->request->first_take, p->request->n_takes, p->whole ? p->plan.n_frames : PUSH, error);
-  return status;
+  return CW_OK;
 }
 
-/* The decoder's caches and what the clip follows. No window has more columns than the first. */
+/* The decoder's caches and what the clip follows; then the codec, which on a card takes what they leave. No window has more columns than the
+ * first. */
 static cw_status
 prepare_run (pass *p, cw_error *error)
 {
   const size_t n_columns = cw_conditions_n_prefix (&p->conditions) + cw_delay_n_steps (&p->pattern);
+  cw_status    status;
 
   if (!(p->run = cw_musicgen_run_new (p->model->musicgen, p->n_rows, n_columns, p->conditions.n_texts, error)))
     return CW_ERROR_MEMORY;
-  return cw_conditions_bind (&p->conditions, p->run, p->n_rows, p->plan.n_frames > p->plan.n_window, error);
+  if ((status = cw_conditions_bind (&p->conditions, p->run, p->n_rows, p->plan.n_frames > p->plan.n_window, error)) != CW_OK)
+    return status;
+  return cw_clip_decoder_init (&p->decoder, p->model, p->request->first_take, p->request->n_takes, p->whole ? p->plan.n_frames : PUSH, error);
 }
 
 /* The sound to continue becomes the first codes of every take. */

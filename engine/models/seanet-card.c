@@ -19,6 +19,7 @@
 
 typedef struct {
   const float *panels, *bias;
+  const float *gamma, *beta; /* of its group norm */
 } card_taps;
 
 typedef struct {
@@ -62,16 +63,23 @@ taps_rows (const cw_taps *taps)
 }
 
 static size_t
-taps_bytes (const cw_taps *taps)
+conv_bytes (const cw_conv *conv)
 {
-  return taps_rows (taps) * (taps->r + 1) * sizeof (float);
+  return (taps_rows (&conv->taps) * (conv->taps.r + 1) + (conv->normed ? 2 * conv->c_out : 0)) * sizeof (float);
 }
 
 static card_taps
-put_taps (cw_card_arena *arena, const cw_taps *taps)
+put_conv (cw_card_arena *arena, const cw_conv *conv)
 {
-  return (card_taps){ cw_card_put (arena, taps->panels, taps_rows (taps) * taps->r, sizeof (float)),
-                      cw_card_put (arena, taps->bias, taps_rows (taps), sizeof (float)) };
+  const cw_taps *from = &conv->taps;
+  card_taps      taps = { .panels = cw_card_put (arena, from->panels, taps_rows (from) * from->r, sizeof (float)),
+                          .bias = cw_card_put (arena, from->bias, taps_rows (from), sizeof (float)) };
+
+  if (conv->normed) {
+    taps.gamma = cw_card_put (arena, conv->norm.gamma, conv->c_out, sizeof (float));
+    taps.beta = cw_card_put (arena, conv->norm.beta, conv->c_out, sizeof (float));
+  }
+  return taps;
 }
 
 static void
@@ -79,13 +87,13 @@ put_node (cw_card_arena *arena, card_node *to, const cw_node *from)
 {
   switch (from->kind) {
   case CW_NODE_CONV:
-    to->conv = put_taps (arena, &from->conv.taps);
+    to->conv = put_conv (arena, &from->conv);
     break;
   case CW_NODE_RESIDUAL:
-    to->conv = put_taps (arena, &from->residual.first.taps);
-    to->second = put_taps (arena, &from->residual.second.taps);
+    to->conv = put_conv (arena, &from->residual.first);
+    to->second = put_conv (arena, &from->residual.second);
     if (from->residual.has_shortcut)
-      to->shortcut = put_taps (arena, &from->residual.shortcut.taps);
+      to->shortcut = put_conv (arena, &from->residual.shortcut);
     break;
   case CW_NODE_LSTM:
     for (size_t i = 0; i < from->lstm.n_layers; i++) {
@@ -102,10 +110,10 @@ node_bytes (const cw_node *node)
 
   switch (node->kind) {
   case CW_NODE_CONV:
-    return taps_bytes (&node->conv.taps);
+    return conv_bytes (&node->conv);
   case CW_NODE_RESIDUAL:
-    return taps_bytes (&node->residual.first.taps) + taps_bytes (&node->residual.second.taps) +
-           (node->residual.has_shortcut ? taps_bytes (&node->residual.shortcut.taps) : 0);
+    return conv_bytes (&node->residual.first) + conv_bytes (&node->residual.second) +
+           (node->residual.has_shortcut ? conv_bytes (&node->residual.shortcut) : 0);
   case CW_NODE_LSTM:
     for (size_t i = 0; i < node->lstm.n_layers; i++)
       n += cw_card_linear_bytes (&node->lstm.input[i]) + cw_card_linear_bytes (&node->lstm.recurrent[i]);
@@ -132,10 +140,6 @@ node_c_in (const cw_node *node)
 static bool
 fits (const cw_seanet *net, cw_error *error)
 {
-  if (net->config.group_norm) {
-    cw_fail (error, CW_ERROR_UNSUPPORTED, "A codec that normalises over the whole sound is not for a card.");
-    return false;
-  }
   for (size_t i = 0; i < net->n_nodes; i++) {
     const cw_node *node = &net->nodes[i];
 
@@ -364,6 +368,20 @@ fill (cw_seanet_card_stream *stream, const cw_conv *conv, const float *state, si
   pad (stream, ld, c, move->at + in.n, (long) move->n_signal, move->n_right, conv->pad_mode, move);
 }
 
+/* The group norm over @n columns of y behind a convolution; the convolution itself has left @addend and the ELU to it. */
+static void
+normalise (cw_seanet_card_stream *stream, const cw_conv *conv, const card_taps *taps, float *y, size_t ld_y, size_t n, const columns *addend)
+{
+  cw_card *card = stream->weights->card;
+
+  if (conv->normed)
+    card->module->group_norm (card->gpu, CW_GPU_CODEC,
+                              &(cw_gpu_group_norm){ .y = y, .gamma = taps->gamma, .beta = taps->beta, .addend = addend ? addend->x : NULL,
+                                                    .eps = conv->norm.eps, .c = (uint32_t) conv->c_out, .n = (uint32_t) n, .ld_y = (uint32_t) ld_y,
+                                                    .ld_addend = addend ? (uint32_t) addend->ld : 0, .n_signals = (uint32_t) stream->n_signals,
+                                                    .elu = conv->elu_after });
+}
+
 /* The next @in of the stream of @conv, whose memory is @place and @state; y [N, c_out, …] is written. */
 static columns
 run_conv (cw_seanet_card_stream *stream, const cw_conv *conv, const card_taps *taps, cw_conv_place *place, float *state, columns in, bool end,
@@ -372,7 +390,9 @@ run_conv (cw_seanet_card_stream *stream, const cw_conv *conv, const card_taps *t
   cw_card           *card = stream->weights->card;
   const cw_conv_move move = cw_conv_next (conv, place, in.n, end);
   const size_t       ld = cw_conv_capacity (conv, in.n);
-  const columns      out = { y, cw_conv_max_out (conv, in.n), move.n_out };
+  /* a norm sees what is cut off, too */
+  const size_t       n_cut = conv->normed ? 0 : move.n_cut, n_made = conv->normed ? move.n_made : move.n_out;
+  const columns      out = { y + (move.n_cut - n_cut), cw_conv_max_out (conv, in.n), move.n_out };
 
   fill (stream, conv, state, ld, in, &move);
   if (move.n_columns > 0)
@@ -382,8 +402,10 @@ run_conv (cw_seanet_card_stream *stream, const cw_conv *conv, const card_taps *t
                                         .n = (uint32_t) move.n_columns, .ld_x = (uint32_t) ld, .ld_y = (uint32_t) out.ld,
                                         .first = (int32_t) move.first, .dilation = conv->transposed ? -1 : (int32_t) conv->dilation,
                                         .stride = conv->transposed ? 1 : (int32_t) conv->stride,
-                                        .phases = conv->transposed ? (uint32_t) conv->stride : 1, .skip = (int32_t) move.n_cut,
-                                        .n_out = (uint32_t) move.n_out, .n_signals = (uint32_t) stream->n_signals, .elu = conv->elu_after });
+                                        .phases = conv->transposed ? (uint32_t) conv->stride : 1, .skip = (int32_t) n_cut,
+                                        .n_out = (uint32_t) n_made, .n_signals = (uint32_t) stream->n_signals,
+                                        .elu = conv->elu_after && !conv->normed });
+  normalise (stream, conv, taps, y, out.ld, n_made, NULL);
   copy_columns (stream, state, cw_conv_capacity (conv, 0), stream->input + move.drop, ld, conv->c_in, place->length);
   return out;
 }
@@ -395,11 +417,12 @@ run_pointwise (cw_seanet_card_stream *stream, const cw_conv *conv, const card_ta
   cw_card *card = stream->weights->card;
 
   card->module->conv (card->gpu, CW_GPU_CODEC,
-                      &(cw_gpu_conv){ .y = y, .x = in.x, .panels = taps->panels, .bias = taps->bias, .addend = addend ? addend->x : NULL,
-                                      .m = (uint32_t) conv->taps.m, .c_in = (uint32_t) conv->c_in, .kernel = 1, .n = (uint32_t) in.n,
+                      &(cw_gpu_conv){ .y = y, .x = in.x, .panels = taps->panels, .bias = taps->bias,
+                                      .addend = addend && !conv->normed ? addend->x : NULL, .m = (uint32_t) conv->taps.m, .c_in = (uint32_t) conv->c_in, .kernel = 1, .n = (uint32_t) in.n,
                                       .ld_x = (uint32_t) in.ld, .ld_y = (uint32_t) in.ld, .ld_addend = addend ? (uint32_t) addend->ld : 0,
                                       .dilation = 1, .stride = 1, .phases = 1, .n_out = (uint32_t) in.n,
-                                      .n_signals = (uint32_t) stream->n_signals, .elu = conv->elu_after });
+                                      .n_signals = (uint32_t) stream->n_signals, .elu = conv->elu_after && !conv->normed });
+  normalise (stream, conv, taps, y, in.ld, in.n, addend);
   return (columns){ y, in.ld, in.n };
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * seanet-card.h: EnCodec's network on a card: its weights there, and streams over them, on the stream CW_GPU_CODEC. The numbers are the
- *     processor's to the bit. Not for group norm, which needs the whole signal.
+ *     processor's to the bit, but for group norm, whose sums in double precision have another order.
  */
 #pragma once
 

@@ -4,10 +4,13 @@
  *     by side, with its LSTM in f32, 16 and 8 bits; and a clip that is stopped keeps what is whole. When the card fails, at whatever call, the
  *     processor goes on from where the stream stood, with the same samples.
  *
+ *     A codec with group norm has them but for its last bits.
+ *
  *     test-codec-card MODEL [failures]
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <math.h>
 #include <string.h>
 
 #include "check.h"
@@ -16,6 +19,7 @@
 #define FRAMES  19
 #define SIGNALS 3
 #define BOOKS   2
+#define NORM_ERROR 1e-6f /* sums in double precision of another order may tip a last bit */
 
 enum { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH }; /* tests/cuda-on-cpu/include/cuda-on-cpu.h */
 #define LAUNCH_FAILURE 719
@@ -94,7 +98,7 @@ same (const side *s, const float *found, const float *expected, size_t n_signals
   const size_t             n = n_signals * config->net.n_channels * FRAMES * config->hop_samples;
 
   for (size_t i = 0; i < n; i++)
-    if (memcmp (&found[i], &expected[i], sizeof *found) != 0) {
+    if (config->net.group_norm ? !(fabsf (found[i] - expected[i]) <= NORM_ERROR) : memcmp (&found[i], &expected[i], sizeof *found) != 0) {
       CHECK (false, "%s: sample %zu of %zu is %.9g, the processor gives %.9g", what, i, n, (double) found[i], (double) expected[i]);
       return;
     }
@@ -172,7 +176,8 @@ test_same (cw_precision precision)
 
   CHECK (strcmp (cw_model_get_info (card.model)->device, "cpu") != 0 || strstr (cw_model_get_info (card.model)->device_note, "codec is on the card"),
          "the codec is not on the card: %s", cw_model_get_info (card.model)->device_note);
-  for (size_t i = 0; i < sizeof pushes / sizeof *pushes; i++) {
+  /* a group norm takes all in one push */
+  for (size_t i = cw_encodec_get_config (cpu.model->codec)->net.group_norm ? 2 : 0; i < sizeof pushes / sizeof *pushes; i++) {
     float *expected = decode (&cpu, pushes[i][1], FRAMES, &left), *found = decode (&card, pushes[i][1], pushes[i][0], &left);
     char   what[80];
 

@@ -700,6 +700,44 @@ test_pad (cw_pad_mode mode, size_t n, size_t left, size_t right)
 }
 
 static void
+test_group_norm (size_t c, size_t n, bool with_addend)
+{
+  enum { SIGNALS = 2 };
+  place             p = enter ();
+  const size_t      ld = n + 3;
+  float            *y = numbers (&p.host, SIGNALS * c * ld);
+  const float      *gamma = numbers (&p.host, c), *beta = numbers (&p.host, c), *addend = numbers (&p.host, SIGNALS * c * ld);
+  cw_gpu_group_norm there = { .y = cw_card_put (&p.there, y, SIGNALS * c * ld, sizeof *y), .gamma = cw_card_put (&p.there, gamma, c, sizeof *y),
+                              .beta = cw_card_put (&p.there, beta, c, sizeof *y), .eps = 1e-5f, .c = (uint32_t) c, .n = (uint32_t) n,
+                              .ld_y = (uint32_t) ld, .ld_addend = (uint32_t) ld, .n_signals = SIGNALS, .elu = with_addend };
+
+  if (with_addend)
+    there.addend = cw_card_put (&p.there, addend, SIGNALS * c * ld, sizeof *y);
+  card->module->group_norm (card->gpu, CW_GPU_STEPS, &there);
+  for (size_t signal = 0; signal < SIGNALS; signal++) {
+    float *own = y + signal * c * ld;
+    double sum = 0.0, squares = 0.0, mean;
+
+    for (size_t i = 0; i < c * n; i++)
+      sum += (double) own[i / n * ld + i % n];
+    mean = sum / (double) (c * n);
+    for (size_t i = 0; i < c * n; i++)
+      squares += ((double) own[i / n * ld + i % n] - mean) * ((double) own[i / n * ld + i % n] - mean);
+    for (size_t i = 0; i < c * n; i++) {
+      float *at = &own[i / n * ld + i % n];
+
+      *at = (float) (((double) *at - mean) / sqrt (squares / (double) (c * n) + 1e-5f)) * gamma[i / n] + beta[i / n];
+      if (with_addend)
+        *at += addend[signal * c * ld + i / n * ld + i % n];
+      if (with_addend && *at < 0.0f)
+        *at = expm1f (*at);
+    }
+  }
+  near (fetch (&p, there.y, SIGNALS * c * ld * sizeof *y), y, SIGNALS * c * ld, 2e-6f, "the group norm");
+  leave (&p);
+}
+
+static void
 test_lstm (cw_dtype dtype, size_t c)
 {
   enum { T = 3, N = 2 };
@@ -791,6 +829,9 @@ main (int argc, char **argv)
   test_lstm (CW_F32, 5);
   test_lstm (CW_F16, 34);
   test_lstm (CW_BF16, 16);
+  test_group_norm (1, 1, false);
+  test_group_norm (3, 700, true);
+  test_group_norm (17, 40, false);
   test_lstm (CW_I8, 8);
   test_lstm (CW_I8, 132);
   for (int mode = CW_PAD_REFLECT; mode <= CW_PAD_REPLICATE; mode++) {
