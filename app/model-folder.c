@@ -116,7 +116,7 @@ is_part_of_model (const char *name)
   return strcmp (name, "LICENSE") == 0;
 }
 
-/* @name: from the folders on, pinned as that. */
+/* @name: from the folders on, pinned as that. @pins NULL: only a link to it. */
 static gboolean
 copy_file (const char *from_folder, const char *to_folder, const char *name, CwPins *pins, GCancellable *cancellable, GError **error)
 {
@@ -125,6 +125,8 @@ copy_file (const char *from_folder, const char *to_folder, const char *name, CwP
   GStatBuf info;
   int      file;
 
+  if (!pins)
+    return symlink (from, to) == 0 || fail (error, _ ("A link to “%s” cannot be made: %s."), from);
   if (!g_file_copy (source, target, G_FILE_COPY_OVERWRITE | G_FILE_COPY_TARGET_DEFAULT_PERMS, cancellable, NULL, NULL, error) ||
       !(hash = cw_file_hash (to, NULL, NULL, cancellable, error)))
     return FALSE;
@@ -139,7 +141,7 @@ copy_file (const char *from_folder, const char *to_folder, const char *name, CwP
   return TRUE;
 }
 
-/* The files of @source, or of its folder @inner: a text encoder or a discriminator, which lie there as models of their own. */
+/* The files of @source, or of its folder @inner: a text encoder or a discriminator, which lie there as models of their own. @pins: as copy_file. */
 static gboolean
 copy_files (const char *source, const char *inner, const char *part, CwPins *pins, GCancellable *cancellable, GError **error)
 {
@@ -170,8 +172,6 @@ copy_folder (const char *source, const char *part, GCancellable *cancellable, GE
   g_autoptr (CwPins)       pins = cw_pins_new ();
   g_autoptr (CwModelPlace) place = cw_models_find (source, NULL);
 
-  if (!cw_model_folder_remove_tree (part, error))
-    return FALSE;
   if (place)
     pins->licence = g_strdup (place->licence);
   return copy_files (source, NULL, part, pins, cancellable, error) && cw_pins_write (pins, part, error);
@@ -191,6 +191,21 @@ check_folder (const char *folder, const char *name, GError **error)
   if (!sound)
     cw_take_error (error, &problem);
   return sound;
+}
+
+/* The same of a copy of @source, before there is one: from links to what would be copied. What a model needs of the folders around it is not
+ * around @part. */
+static gboolean
+check_copy (const char *source, const char *part, const char *name, GError **error)
+{
+  g_autofree char *shown = g_filename_display_name (source);
+
+  if (!copy_files (source, NULL, part, NULL, NULL, error))
+    return FALSE;
+  if (check_folder (part, name, error))
+    return TRUE;
+  g_prefix_error (error, _ ("“%s” was not imported, because its copy would not load: "), shown);
+  return FALSE;
 }
 
 char *
@@ -222,8 +237,9 @@ cw_model_folder_import (const char *source, const char *name, gboolean link, GCa
   }
   if (link)
     made = symlink (absolute, folder) == 0 || fail (error, _ ("A link to “%s” cannot be made: %s."), absolute);
-  else /* once more where it lies: what it needs of the folders around it is not there */
-    made = copy_folder (absolute, part, cancellable, error) && check_folder (part, own, error) && cw_model_folder_publish (part, folder, error);
+  else
+    made = cw_model_folder_remove_tree (part, error) && check_copy (absolute, part, own, error) && cw_model_folder_remove_tree (part, error) &&
+           copy_folder (absolute, part, cancellable, error) && cw_model_folder_publish (part, folder, error);
   if (!made && !link)
     cw_model_folder_remove_tree (part, NULL);
   return made ? g_steal_pointer (&folder) : NULL;

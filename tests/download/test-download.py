@@ -343,6 +343,7 @@ class Download(unittest.TestCase):
         self.assertIn("t5-base", err)
         shutil.copytree(f"{CASES}/models/ac_t5", f"{self.folder}/place/t5-base")
         _, err = self.run_("models", "import", mine, code=3)  # there, not here
+        self.assertIn("its copy would not load", err)
         self.assertIn("t5-base", err)
         self.assertEqual((self.names(), self.parts()), ([], []))
         self.run_("models", "import", mine, "--link")
@@ -354,6 +355,7 @@ class Download(unittest.TestCase):
         shutil.rmtree(mine)
         self.run_("generate", "rain", "-m", "mine", "-d", "0.2", "-o", f"{self.folder}/a.wav", "-q")
         self.assertFalse(os.path.exists(f"{self.models}/mine/t5-base/notes.doc"))
+        self.assertFalse(os.path.islink(f"{self.models}/mine/state_dict.bin"))
         files = {f["name"]: f["state"] for f in json.loads(self.run_("models", "verify", "mine", "--json")[0])["files"]}
         self.assertEqual(set(files.values()), {"right"})
         self.assertIn("t5-base/model.safetensors", files)
