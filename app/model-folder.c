@@ -9,6 +9,7 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine.h"
@@ -208,6 +209,24 @@ check_copy (const char *source, const char *part, const char *name, GError **err
   return FALSE;
 }
 
+/* The lock that a download of that name holds, to be closed; -1 when it is held. */
+static int
+lock_name (const char *models, const char *name, GError **error)
+{
+  g_autofree char *folder = g_build_filename (models, ".locks", NULL), *path = g_build_filename (folder, name, NULL);
+  const int        lock = g_mkdir_with_parents (folder, 0777) == 0 ? g_open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+
+  if (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) == 0)
+    return lock;
+  if (lock < 0)
+    fail (error, _ ("“%s” cannot be made: %s."), path);
+  else
+    g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, _ ("A model “%s” is coming already; choose another name with --as."), name);
+  if (lock >= 0)
+    close (lock);
+  return -1;
+}
+
 char *
 cw_model_folder_import (const char *source, const char *name, gboolean link, GCancellable *cancellable, GError **error)
 {
@@ -217,6 +236,7 @@ cw_model_folder_import (const char *source, const char *name, gboolean link, GCa
   g_autofree char *shown = g_filename_display_name (absolute);
   gboolean         made;
   GStatBuf         info;
+  int              lock;
 
   if (!cw_models_is_model (absolute)) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
@@ -235,6 +255,8 @@ cw_model_folder_import (const char *source, const char *name, gboolean link, GCa
     g_prefix_error (error, _ ("“%s” was not imported, because it would not load: "), shown);
     return NULL;
   }
+  if ((lock = lock_name (models, own, error)) < 0)
+    return NULL;
   if (link)
     made = symlink (absolute, folder) == 0 || fail (error, _ ("A link to “%s” cannot be made: %s."), absolute);
   else
@@ -242,5 +264,6 @@ cw_model_folder_import (const char *source, const char *name, gboolean link, GCa
            copy_folder (absolute, part, cancellable, error) && cw_model_folder_publish (part, folder, error);
   if (!made && !link)
     cw_model_folder_remove_tree (part, NULL);
+  close (lock);
   return made ? g_steal_pointer (&folder) : NULL;
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Models from a hub on loopback that keeps the rules, and from servers that do not: each bad one gives one sentence, and no model."""
+import fcntl
 import hashlib
 import json
 import os
@@ -306,6 +307,10 @@ class Download(unittest.TestCase):
             self.run_("generate", "rain", "-m", name, "-d", "0.2", "-o", f"{self.folder}/a.wav", "-q")
         self.run_("models", "verify", "lm_sharded")
         self.run_("models", "import", source, code=3)  # there is one of that name
+        os.makedirs(f"{self.models}/.locks", exist_ok=True)
+        with open(f"{self.models}/.locks/third", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("coming already", self.run_("models", "import", source, "--as", "third", code=3)[1])
         self.run_("models", "import", self.folder, code=3)
         self.run_("models", "remove", "linked", "--yes")
         self.assertTrue(os.path.exists(f"{source}/config.json"))
@@ -320,7 +325,7 @@ class Download(unittest.TestCase):
                 _, err = self.run_("models", "import", source, "--as", "new", *more, *options, code=3)
                 self.assertIn("would not load", err)
                 self.assertIn(said, err)
-                self.assertEqual((self.names(), self.parts()), ([], []))
+                self.assertEqual([name for name in os.listdir(self.models) if name != ".locks"], [])
         for name, said in (("enc_missing_tensor", "lacks the tensor"), ("enc_wrong_shape", "has the shape"), ("enc_ratio_zero", "upsampling_ratios"),
                            ("lm_config_truncated", "JSON"), ("lm_heads_not_dividing", "num_attention_heads"), ("lm_index_escapes", "..")):
             refused(said, f"{CASES}/malformed/{name}")
