@@ -12,6 +12,7 @@
 #include "hub.h"
 #include "model-row.h"
 #include "settings.h"
+#include "toast.h"
 
 struct _CwModelsPage {
   AdwWindow        parent;
@@ -34,11 +35,7 @@ G_DEFINE_FINAL_TYPE (CwModelsPage, cw_models_page, ADW_TYPE_WINDOW)
 static void
 say (CwModelsPage *page, const char *text)
 {
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
-  AdwToast        *toast = adw_toast_new (escaped);
-
-  adw_toast_set_timeout (toast, 6);
-  adw_toast_overlay_add_toast (page->toasts, toast);
+  adw_toast_overlay_add_toast (page->toasts, cw_toast_new (page->toasts, text));
 }
 
 /* ---- getting --------------------------------------------------------------------------------------------------------- */
@@ -146,8 +143,8 @@ on_toast_gone (AdwToast *toast, CwModelsPage *page)
 static void
 on_removed (CwModelsPage *page, const char *name, const char *title)
 {
-  g_autofree char *text = g_strdup_printf (_ ("“%s” removed"), title), *escaped = g_markup_escape_text (text, -1);
-  AdwToast        *toast = adw_toast_new (escaped);
+  g_autofree char *text = g_strdup_printf (_ ("“%s” removed"), title);
+  AdwToast        *toast = cw_toast_new (page->toasts, text);
 
   adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);

@@ -11,6 +11,7 @@
 #include "clip-row.h"
 #include "export.h"
 #include "open-file.h"
+#include "toast.h"
 
 #define NAME_MAX_CHARS 32
 
@@ -117,7 +118,7 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
   CwWindow           *window = data;
   GListModel         *model = cw_clip_list_get_model (window->clips);
   g_autoptr (CwClip)  clip = window->shown ? g_object_ref (window->shown) : NULL, next = NULL;
-  g_autofree char    *name = NULL, *text = NULL, *escaped = NULL;
+  g_autofree char    *name = NULL, *text = NULL;
   AdwToast           *toast;
 
   (void) action;
@@ -134,10 +135,10 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
     next = g_list_model_get_item (model, MIN (window->deleted_place, g_list_model_get_n_items (model) - 1));
   cw_window_select_clip (window, next);
 
+  cw_window_say (window, NULL);
   name = short_name (clip);
   text = g_strdup_printf (_ ("“%s” deleted"), name);
-  escaped = g_markup_escape_text (text, -1);
-  toast = adw_toast_new (escaped);
+  toast = cw_toast_new (window->toasts, text);
   adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_action_name (toast, "win.undo-delete");
   adw_toast_set_timeout (toast, 10);

@@ -11,21 +11,20 @@
 #include <string.h>
 
 #include "settings.h"
+#include "toast.h"
 
 G_DEFINE_FINAL_TYPE (CwWindow, cw_window, ADW_TYPE_APPLICATION_WINDOW)
 
 void
 cw_window_say (CwWindow *window, const char *text)
 {
-  g_autofree char *escaped = text ? g_markup_escape_text (text, -1) : NULL;
-
   if (window->said)
     adw_toast_dismiss (window->said); /* else the new one would wait for its end */
   g_clear_weak_pointer (&window->said);
   if (!text)
     return;
-  g_set_weak_pointer (&window->said, adw_toast_new (escaped));
-  adw_toast_set_timeout (window->said, 6);
+  g_set_weak_pointer (&window->said, cw_toast_new (window->toasts, text));
+  adw_toast_set_priority (window->said, ADW_TOAST_PRIORITY_HIGH); /* Undo comes back after it */
   adw_toast_overlay_add_toast (window->toasts, window->said);
 }
 
