@@ -247,7 +247,7 @@ take_progress (const cw_progress *progress, void *user)
 static void
 run_make (CwMaker *maker, Job *job)
 {
-  const cw_sink sink = { take_block, take_progress, &job->cancel, job };
+  const cw_sink sink = { .block = take_block, .progress = take_progress, .cancel = &job->cancel, .user = job };
   cw_error      problem = { 0 };
   cw_request    request;
   CwRecipeSound sound = { 0 };

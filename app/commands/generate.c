@@ -22,6 +22,7 @@ typedef struct {
   const atomic_bool *interrupt; /* Ctrl-C */
   atomic_bool        stop;      /* that, or the file cannot be written */
   GError            *problem;   /* why it cannot */
+  json_t            *notices;   /* sentences for the person */
 } Run;
 
 /* "rain.wav" and 3 takes: rain-1.wav, rain-2.wav, rain-3.wav. */
@@ -118,6 +119,15 @@ take_progress (const cw_progress *progress, void *user)
   cw_progress_line_update (&run->line, progress);
 }
 
+/* What happened to the card; printed behind the line of progress, so that it stays. */
+static void
+take_notice (const char *sentence, void *user)
+{
+  Run *run = user;
+
+  json_array_append_new (run->notices, json_string (sentence));
+}
+
 static void
 add_file (json_t *files, const Run *run, guint take, gsize n_samples)
 {
@@ -169,6 +179,16 @@ export_clips (const Run *run, CwFormat format, json_t *files, GError **error)
 }
 
 static void
+say_notices (json_t *notices)
+{
+  json_t *notice;
+  size_t  i;
+
+  json_array_foreach (notices, i, notice)
+    g_printerr ("%s\n", json_string_value (notice));
+}
+
+static void
 say_files (json_t *files, const CwRecipe *recipe, gboolean stopped, double took_s)
 {
   json_t *file;
@@ -216,10 +236,12 @@ end_files (Run *run, const CwGenerateOptions *options, const CwRecipe *recipe, C
     written = FALSE;
   }
   if (options->json && written)
-    cw_command_print_json (json_pack ("{s:O, s:b, s:f, s:o}", "files", files, "stopped", stopped, "took_s", took_s, "recipe",
-                                      cw_recipe_to_json_object (recipe)));
-  else if (!options->quiet && !options->json)
+    cw_command_print_json (json_pack ("{s:O, s:b, s:f, s:O, s:o}", "files", files, "stopped", stopped, "took_s", took_s, "notices",
+                                      run->notices, "recipe", cw_recipe_to_json_object (recipe)));
+  else if (!options->quiet && !options->json) {
+    say_notices (run->notices);
     say_files (files, recipe, stopped, took_s);
+  }
   json_decref (files);
   if (!written)
     return cw_command_exit_code (*error, FALSE);
@@ -231,7 +253,7 @@ static CwExit
 run_request (Run *run, const CwGenerateOptions *options, const CwLoaded *loaded, GError **error)
 {
   const cw_model_info *info = cw_model_get_info (loaded->model);
-  const cw_sink        sink = { take_block, take_progress, &run->stop, run };
+  const cw_sink        sink = { take_block, take_progress, &run->stop, run, take_notice };
   g_autoptr (CwRecipe) recipe = cw_generate_options_to_recipe (options, loaded, error);
   const gint64         began = g_get_monotonic_time ();
   CwRecipeSound        sound = { 0 };
@@ -266,7 +288,8 @@ int
 cw_command_generate (int argc, char **argv)
 {
   CwGenerateOptions options = { 0 };
-  Run      run = { .clips = g_ptr_array_new_with_free_func (g_object_unref), .paths = g_ptr_array_new_with_free_func (g_free) };
+  Run      run = { .clips = g_ptr_array_new_with_free_func (g_object_unref), .paths = g_ptr_array_new_with_free_func (g_free),
+               .notices = json_array () };
   CwLoaded loaded = { 0 };
   GError  *error = NULL;
   CwExit   code = CW_EXIT_DONE;
@@ -280,6 +303,7 @@ cw_command_generate (int argc, char **argv)
   cw_export_abandon (run.stream);
   g_ptr_array_unref (run.clips);
   g_ptr_array_unref (run.paths);
+  json_decref (run.notices);
   cw_command_unload (&loaded);
   cw_generate_options_clear (&options);
   return result;

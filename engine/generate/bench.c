@@ -212,7 +212,7 @@ time_clip (cw_model *model, double seconds, cw_bench_result *result, const atomi
   const bool    magnet = model->magnet.span_len > 0;
   moments       m = { .began = cw_now_s (),
                       .steps = magnet ? cw_arena_new (&arena, double, CW_DECODING_STAGES_MAX * CW_DECODING_STEPS_MAX) : NULL };
-  const cw_sink sink = { note_block, note_progress, cancel, &m };
+  const cw_sink sink = { .block = note_block, .progress = note_progress, .cancel = cancel, .user = &m };
   cw_request    request;
   cw_status     status;
   double        took;

@@ -83,6 +83,12 @@ cw_clip_decoder_collect (cw_clip_decoder *decoder, bool wait, const cw_sink *sin
   decoder->n_samples += n_new;
 }
 
+const char *
+cw_clip_decoder_trouble (const cw_clip_decoder *decoder)
+{
+  return cw_encodec_stream_trouble (decoder->stream);
+}
+
 void
 cw_clip_decoder_push (cw_clip_decoder *decoder, const int32_t *codes, size_t ld_take, size_t ld_codes, size_t n_books, size_t n,
                       bool end, size_t limit, const cw_sink *sink)

@@ -12,6 +12,7 @@
  * Rows of a step: the takes with the text, then, with guidance, the same takes without: one pass over the weights for all.
  * The caches hold one window; the codec's stream runs through all of them. See windows.h.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,6 +62,7 @@ typedef struct {
   bool              whole;     /* its codec normalises over the clip: all frames in one push */
   double            began_s;   /* clock at the call */
   tally             done;
+  bool              told_run, told_codec; /* that it is not on its card any more */
 } pass;
 
 static bool
@@ -98,6 +100,32 @@ tell_progress (const pass *p, cw_stage stage)
     progress.remaining_s = step_s * (double) (done->n_steps_total - done->n_steps) + column_s * (double) (done->n_fed_total - done->n_fed);
   }
   p->sink->progress (&progress, p->sink->user);
+}
+
+static void
+tell (const pass *p, const char *why, const char *what)
+{
+  char sentence[sizeof ((cw_error *) 0)->message + 64];
+
+  snprintf (sentence, sizeof sentence, "%s The processor %s.", why, what);
+  if (p->sink && p->sink->notice)
+    p->sink->notice (sentence, p->sink->user);
+}
+
+/* Once for each: the run, or the codec alone, is not on its card any more. */
+static void
+tell_trouble (pass *p)
+{
+  const char *run = cw_musicgen_run_trouble (p->run), *codec = cw_clip_decoder_trouble (&p->decoder);
+
+  if (*run && !p->told_run) {
+    p->told_run = p->told_codec = true;
+    tell (p, run, p->done.n_steps ? "goes on with the clip" : "makes this clip");
+  }
+  if (*codec && !p->told_codec) {
+    p->told_codec = true;
+    tell (p, codec, "decodes the sound");
+  }
 }
 
 /* ---- before the first step ----------------------------------------------------------------------------------------- */
@@ -360,6 +388,7 @@ make_window (pass *p, cw_error *error)
   if ((status = feed (p, p->window.n_given, error)) != CW_OK)
     return status;
   plan_columns (p);
+  tell_trouble (p);
   for (p->step = p->window.n_given; p->step < n_steps; ) {
     const double began_s = cw_now_s ();
 
@@ -368,6 +397,7 @@ make_window (pass *p, cw_error *error)
     if (!cw_conditions_use (&p->conditions, p->window.start + p->step) && (status = feed (p, p->step, error)) != CW_OK)
       return status;
     make_tokens (p);
+    tell_trouble (p); /* when the codec found the card failed, the run has by now, too */
     p->step++;
     p->done.n_steps++;
     decode_ready (p, DECODE_MANY);
@@ -406,6 +436,7 @@ make_windows (pass *p, cw_error *error)
     p->window = next;
   }
   decode_ready (p, DECODE_END);
+  tell_trouble (p);
   tell_progress (p, CW_STAGE_CODES);
   return CW_OK;
 }

@@ -264,12 +264,13 @@ typedef struct {
   double   elapsed_s, remaining_s; /* wall clock; remaining < 0 while not known */
 } cw_progress;
 
-/* Called from the thread that called cw_generate. Either may be NULL. */
+/* Called from the thread that called cw_generate. Each may be NULL. */
 typedef struct {
   void (*block) (const cw_block *block, void *user);
   void (*progress) (const cw_progress *progress, void *user);
   const atomic_bool *cancel; /* looked at before each decoder step; may be NULL */
   void *user;
+  void (*notice) (const char *sentence, void *user); /* something happened to the card; the clip goes on */
 } cw_sink;
 
 /* The model's defaults: its own guidance, temperature, top-k and top-p, seed 0, one take, 8 s or the model's limit. */

@@ -110,7 +110,7 @@ same (const side *s, const float *found, const float *expected, size_t n_signals
 
 typedef struct {
   atomic_bool cancel;
-  size_t      n_samples, n_steps;
+  size_t      n_samples, n_steps, n_notices;
   double      sum;
 } stopped;
 
@@ -148,6 +148,37 @@ make_stopped (const side *s, cw_codes **kept)
   request.duration_s = 60.0 / cw_model_get_info (s->model)->frame_rate_hz;
   CHECK (cw_generate (s->model, &request, &sink, kept, &error) == CW_ERROR_CANCELLED, "%s", error.message);
   return result;
+}
+
+static void
+count_notice (const char *sentence, void *user)
+{
+  stopped *s = user;
+
+  s->n_notices++;
+  CHECK (strstr (sentence, "failed") && strstr (sentence, "The processor"), "“%s”", sentence);
+}
+
+/* A whole clip, in which the nth launch fails: the person is told, once. */
+static void
+test_notice (fail_fn fail)
+{
+  for (long nth = 80; nth < 330; nth += 80) {
+    side          card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    stopped       result = { 0 };
+    const cw_sink sink = { .block = add_block, .user = &result, .notice = count_notice };
+    cw_request    request;
+    cw_error      error = { 0 };
+
+    cw_request_init (&request, cw_model_get_info (card.model));
+    request.prompt = "a bell";
+    request.duration_s = 60.0 / cw_model_get_info (card.model)->frame_rate_hz;
+    fail (COC_LAUNCH, nth, LAUNCH_FAILURE);
+    CHECK (cw_generate (card.model, &request, &sink, NULL, &error) == CW_OK, "%s", error.message);
+    fail (COC_LAUNCH, -1, 0);
+    CHECK (result.n_notices == 1, "launch %ld fails: %zu notices", nth, result.n_notices);
+    close_side (&card);
+  }
 }
 
 /* Within a step, with the sound of all frames that are whole, also of a push that was on its way. */
@@ -240,25 +271,29 @@ main (int argc, char **argv)
   void       *library = dlopen (module ? module : "", RTLD_NOW), *symbol = library ? dlsym (library, "coc_fail") : NULL;
   fail_fn     fail;
   side        any;
+  bool        makes_clips;
 
   if (argc < 2)
     return 2;
   folder = argv[1];
   any = open_side ("cpu", CW_PRECISION_F32);
+  makes_clips = cw_model_get_info (any.model)->can_generate;
   for (size_t j = 0; j < SIGNALS * BOOKS * FRAMES; j++)
     codes[j / FRAMES / BOOKS][j / FRAMES % BOOKS][j % FRAMES] = (int32_t) (j * 7919 % 1009 % cw_model_get_info (any.model)->codebook_size);
   close_side (&any);
+  memcpy (&fail, &symbol, sizeof fail);
   if (argc == 2) {
     test_same (CW_PRECISION_F32);
     test_same (CW_PRECISION_F16);
     test_same (CW_PRECISION_INT8);
+    if (fail && makes_clips)
+      test_notice (fail);
     return check_done ();
   }
-  if (!symbol) {
+  if (!fail) {
     fprintf (stderr, "CW_CUDA_MODULE does not name the stand-in\n");
     return 77;
   }
-  memcpy (&fail, &symbol, sizeof fail);
   test_failures (fail);
   return check_done ();
 }

@@ -94,7 +94,7 @@ run (cw_model *model, const cw_request *request, heard *h, size_t stop_after, cw
   memset (h, 0, sizeof *h);
   h->in_order = true;
   h->stop_after = stop_after;
-  return cw_generate (model, request, &(cw_sink){ take_block, take_progress, &h->cancel, h }, codes, error);
+  return cw_generate (model, request, &(cw_sink){ .block = take_block, .progress = take_progress, .cancel = &h->cancel, .user = h }, codes, error);
 }
 
 static cw_model *

@@ -121,7 +121,7 @@ take_progress (const cw_progress *progress, void *user)
 static void
 make (clip *c, cw_model *model, const cw_request *request)
 {
-  const cw_sink sink = { take_block, take_progress, &c->cancel, c };
+  const cw_sink sink = { .block = take_block, .progress = take_progress, .cancel = &c->cancel, .user = c };
   cw_error      error = { 0 };
 
   c->status = cw_generate (model, request, &sink, &c->codes, &error);
@@ -275,7 +275,7 @@ test_long (cw_model *model)
   }
 
   /* the sound is what the codec makes of all codes in one go */
-  const cw_sink sink = { take_block, NULL, NULL, &decoded };
+  const cw_sink sink = { .block = take_block, .user = &decoded };
   CHECK (cw_decode (model, whole.codes, &sink, NULL) == CW_OK, "decoding");
   CHECK (decoded.n == whole.n && same_sound (&whole, &decoded, whole.n), "the stream over windows differs from one decode");
   clear (&decoded);
@@ -315,7 +315,7 @@ static void
 test_stop_in_sound (cw_model *model, const cw_request *request)
 {
   clip          c = { .stop_in_sound = 1 };
-  const cw_sink sink = { take_block, take_progress, &c.cancel, &c };
+  const cw_sink sink = { .block = take_block, .progress = take_progress, .cancel = &c.cancel, .user = &c };
   cw_error      error = { 0 };
 
   CHECK (cw_generate (model, request, &sink, &c.codes, &error) == CW_ERROR_CANCELLED && strstr (error.message, "the sound to continue"), "%s",
@@ -520,7 +520,7 @@ test_memory (cw_model *model, size_t n_seconds)
 {
   const size_t  rate = model->info.rate_hz;
   watch         w = { .first = 10 * rate, .most = n_seconds * rate }; /* two windows of the test's models, or more */
-  const cw_sink sink = { watch_block, NULL, &w.cancel, &w };
+  const cw_sink sink = { .block = watch_block, .cancel = &w.cancel, .user = &w };
   cw_request    request = greedy (model, 1);
   cw_error      error = { 0 };
 
