@@ -274,6 +274,8 @@ class Stage:
     def close(self, failed):
         if failed and (where := os.environ.get("CLIPWRIGHT_TEST_PICTURE")):
             self.picture(where)
+        if failed and hasattr(self, "window"):
+            print("the program", "runs" if self.window.poll() is None else f"ended with {self.window.returncode}")
         for process in reversed(self.processes):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
