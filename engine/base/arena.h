@@ -19,6 +19,9 @@ typedef struct {
 
 /* n * size bytes, never NULL for a zero product; NULL when memory is short or the product overflows. */
 void *cw_arena_take (cw_arena *arena, size_t n, size_t size);
+/* The same for what is read from memory piece by piece, as a step's caches are: in pages of 2 MB where the system gives them, so that
+ * finding a piece's page does not take as long as reading it. Touched memory alone is used. */
+void *cw_arena_take_huge (cw_arena *arena, size_t n, size_t size);
 #define cw_arena_new(arena, type, n) ((type *) cw_arena_take (arena, n, sizeof (type)))
 
 /* True when no allocation failed; else fills @error, naming @what. */

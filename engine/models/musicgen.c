@@ -305,8 +305,8 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   if (!cw_mul (max_steps, config->heads, &n_keys) || !cw_mul (n_keys, n_rows, &n_keys) || !cw_mul (n_keys, config->n_layers, &n_keys) ||
       !cw_mul (n_keys, model->key_size, &cache_size))
     n_keys = cache_size = SIZE_MAX;
-  run->keys = cw_arena_take (&run->arena, cache_size, cw_dtype_size (model->cache));
-  run->values = cw_arena_take (&run->arena, cache_size, cw_dtype_size (model->cache));
+  run->keys = cw_arena_take_huge (&run->arena, cache_size, cw_dtype_size (model->cache));
+  run->values = cw_arena_take_huge (&run->arena, cache_size, cw_dtype_size (model->cache));
   if (model->cache == CW_I8) {
     run->key_scales = cw_arena_new (&run->arena, float, n_keys);
     run->value_scales = cw_arena_new (&run->arena, float, n_keys);
