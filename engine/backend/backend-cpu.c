@@ -27,6 +27,14 @@ grain_of (size_t n_tasks, size_t piece, size_t work)
   return work < WORTH_SHARING ? n_tasks : piece;
 }
 
+/* From one quantised column of @n_in elements to the next. Not their padded number alone: columns a multiple of 4096 bytes apart would
+ * meet in the same few places of the first-level cache. */
+static size_t
+column_stride (size_t n_in)
+{
+  return (n_in + CW_PAD - 1) / CW_PAD * CW_PAD + CW_PAD;
+}
+
 /* ---- linear ------------------------------------------------------------------------------------------------- */
 
 #define FUSED_MAX 8
@@ -42,7 +50,7 @@ typedef struct {
   size_t           first_block[FUSED_MAX + 1];
   cw_activation    activation;
   const float     *addend, *gate;   /* only with one layer */
-  const int16_t   *columns;         /* [n, column_size]: x in integers, if the weights are */
+  const int16_t   *columns;         /* [n, column_stride]: x in integers, if the weights are */
   float            scales[COLUMNS]; /* of those */
 } linear_job;
 
@@ -98,7 +106,7 @@ linear_products (const linear_job *job, const cw_linear *layer, float *sums, siz
 {
   const cw_kernels *kernels = job->be->kernels;
   const cw_tensor  *w = &layer->w;
-  const size_t      n_in = w->dims[1], n_padded = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD, ld = job->be->column_size;
+  const size_t      n_in = w->dims[1], ld = column_stride (n_in), n_padded = ld - CW_PAD;
   const int16_t    *columns = job->columns + j * ld;
 
   switch (w->dtype) {
@@ -144,12 +152,12 @@ linear_task (void *arg, size_t begin, size_t end, unsigned thread)
 static void
 quantise_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
-  linear_job *job = arg;
+  linear_job  *job = arg;
+  const size_t n_in = job->layers[0]->w.dims[1];
 
   (void) thread;
   for (size_t j = begin; j < end; j++)
-    job->scales[j] = job->be->kernels->quantise (job->be->columns + j * job->be->column_size, job->x + j * job->ld_x,
-                                                 job->layers[0]->w.dims[1]);
+    job->scales[j] = job->be->kernels->quantise (job->be->columns + j * column_stride (n_in), job->x + j * job->ld_x, n_in);
 }
 
 static bool
@@ -338,16 +346,18 @@ cw_backend_reserve (cw_backend *be, size_t n_keys, cw_error *error)
 bool
 cw_backend_reserve_columns (cw_backend *be, size_t n_in, cw_error *error)
 {
-  const size_t n = (n_in + CW_PAD - 1) / CW_PAD * CW_PAD;
+  const size_t n = column_stride (n_in);
   size_t       n_bytes;
   int16_t     *columns;
 
   if (n <= be->column_size)
     return true;
-  if (!cw_mul (n, COLUMNS * sizeof *columns, &n_bytes) || !(columns = realloc (be->columns, n_bytes))) {
+  /* a register's worth of a column lies on one line of the cache */
+  if (!cw_mul (n, COLUMNS * sizeof *columns, &n_bytes) || !(columns = aligned_alloc (64, n_bytes))) {
     cw_fail_memory (error, "the columns of a linear layer", n);
     return false;
   }
+  free (be->columns);
   be->columns = columns;
   be->column_size = n;
   return true;
@@ -540,7 +550,7 @@ lstm_task (void *arg, size_t begin, size_t end, unsigned thread)
         linear_products (linear, linear->layers[0], sums[g][0], g * c + m, rows, j, cols);
       for (size_t i = 0; i < cols; i++) {
         const float *in = job->gates + (j + i) * 4 * c + m;
-        int16_t     *next = job->next ? job->next + (j + i) * linear->be->column_size + m : NULL;
+        int16_t     *next = job->next ? job->next + (j + i) * column_stride (c) + m : NULL;
 
         for (size_t g = 0; g < 4; g++)
           for (size_t row = 0; row < rows; row++)
@@ -558,16 +568,17 @@ lstm (cw_backend *be, float *y, const float *gates, size_t t, size_t n, size_t c
       float *cell)
 {
   const bool quantised = is_quantised (w_hh);
-  int16_t   *q[2] = { be->columns, be->columns + n * be->column_size };
+  const size_t ld = column_stride (c);
+  int16_t   *q[2] = { be->columns, be->columns + n * ld };
   lstm_job   job = { .linear = { .be = be, .ld_x = c, .n = n, .n_layers = 1, .layers = { w_hh } }, .cell = cell, .n = n, .c = c };
   const size_t n_blocks = (c + LINEAR_ROWS - 1) / LINEAR_ROWS;
 
   for (size_t j = 0; quantised && j < n; j++) {
     job.linear.scales[j] = 1.0f / CW_UNIT;
     for (size_t half = 0; half < 2; half++)
-      memset (q[half] + j * be->column_size, 0, be->column_size * sizeof *q[half]);
+      memset (q[half] + j * ld, 0, ld * sizeof *q[half]);
     for (size_t i = 0; i < c; i++)
-      q[0][j * be->column_size + i] = (int16_t) rintf (hidden[j * c + i] * CW_UNIT);
+      q[0][j * ld + i] = (int16_t) rintf (hidden[j * c + i] * CW_UNIT);
   }
   for (size_t frame = 0; frame < t; frame++) {
     job.linear.x = frame ? y + (frame - 1) * n * c : hidden;

@@ -83,7 +83,7 @@ struct cw_backend {
   const cw_kernels *kernels;
   float            *scratch;          /* [n_threads, scratch_floats] */
   size_t            scratch_floats;
-  int16_t          *columns;          /* [COLUMNS, column_size]: quantised inputs of a linear layer */
+  int16_t          *columns;          /* [COLUMNS, column_size]: room for the quantised inputs of a linear layer */
   size_t            column_size;
 
   /* y [N, ld_y], x [N, ld_x]. @addend: NULL, or [N, ld_y] added (may be y itself); @gate: NULL, or [N, ld_y] multiplied. */

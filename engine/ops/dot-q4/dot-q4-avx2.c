@@ -11,9 +11,7 @@
 #include "ops/lanes-avx2.h"
 
 #define DOT_TILE_COLS 2
-#define DOT_WIDE_COLS 0
-#define ROWS          2    /* sums that fit the registers: half of a tile */
-#define AHEAD         2048 /* bytes between what is read and what is asked for */
+#define ROWS          2 /* sums that fit the registers: half of a tile */
 
 /* Adds 16 weights, as bytes of which @high the upper or the lower halves count, times @factor, times 16 elements of each column. */
 static inline __attribute__ ((always_inline)) void
@@ -32,7 +30,7 @@ add_products (__m256i acc[DOT_TILE_COLS][2], const size_t half, __m256i both, bo
 
 static inline __attribute__ ((always_inline)) void
 half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_x, const uint8_t *w, const int8_t *groups,
-           size_t n_in, const size_t first, const size_t cols)
+           size_t n_in, const dot_ask *ask, const size_t first, const size_t cols)
 {
   __m256 total[ROWS][DOT_TILE_COLS][2];
 
@@ -56,7 +54,8 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
         const uint8_t *from = w + cw_tiled (first + i, c, n_in) / 2;
         const int8_t  *scale = groups + (first + i) * (n_in / CW_Q4_GROUP) + c / CW_Q4_GROUP;
 
-        _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        if (i == 0)
+          dot_ask_line (ask, CW_TILE_ROWS / 2 * c, first / ROWS);
         CW_UNROLL
         for (size_t half = 0; half < 2; half++) {
           const __m256i both = _mm256_cvtepu8_epi16 (_mm_loadu_si128 ((const __m128i *) (from + 16 * half)));
@@ -81,12 +80,13 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
 
 static inline __attribute__ ((always_inline)) void
 tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, const uint8_t *w,
-      const int8_t *groups, const float *w_scales, size_t n_in, const size_t n_rows, const size_t cols)
+      const int8_t *groups, const float *w_scales, size_t n_in, const size_t n_rows, const dot_ask *ask,
+      const size_t cols)
 {
   float sums[CW_TILE_ROWS][DOT_TILE_COLS];
 
-  half_tile (sums, x, ld_x, w, groups, n_in, 0, cols);
-  half_tile (sums, x, ld_x, w, groups, n_in, ROWS, cols);
+  half_tile (sums, x, ld_x, w, groups, n_in, ask, 0, cols);
+  half_tile (sums, x, ld_x, w, groups, n_in, ask, ROWS, cols);
   CW_UNROLL
   for (size_t i = 0; i < CW_TILE_ROWS; i++)
     CW_UNROLL
@@ -95,13 +95,13 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
         y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
 }
 
-#define TILE(i, j, first, rows, cols)                                                                                  \
+#define TILE(i, j, cols)                                                                                               \
   tile (y + (j) * ld_y + (i), ld_y, x + (j) * ld_x, ld_x, x_scales + (j), w + (i) * (n_in / 2),                        \
-        groups + (i) * (n_in / CW_Q4_GROUP), w_scales + (i), n_in, n_rows - (i), cols)
+        groups + (i) * (n_in / CW_Q4_GROUP), w_scales + (i), n_in, n_rows - (i), &ask, cols)
 
 void
 cw_dot_q4_avx2 (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, size_t n_cols,
                 const uint8_t *w, const int8_t *groups, const float *w_scales, size_t n_rows, size_t n_in)
 {
-  DOT_TILES_WALK ();
+  DOT_TILES_WALK (n_in / 2);
 }

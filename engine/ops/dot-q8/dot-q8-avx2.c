@@ -11,14 +11,12 @@
 #include "ops/lanes-avx2.h"
 
 #define DOT_TILE_COLS 2
-#define DOT_WIDE_COLS 0
-#define ROWS          2    /* sums that fit the registers: half of a tile */
-#define AHEAD         2048 /* bytes between what is read and what is asked for */
+#define ROWS          2 /* sums that fit the registers: half of a tile */
 
 /* Rows @first and the next of the tile at @w. */
 static inline __attribute__ ((always_inline)) void
 half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_x, const int8_t *w, size_t n_in,
-           const size_t first, const size_t cols)
+           const dot_ask *ask, const size_t first, const size_t cols)
 {
   __m256 total[ROWS][DOT_TILE_COLS][2];
 
@@ -43,7 +41,7 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
         const __m256i low = _mm256_cvtepi8_epi16 (_mm_loadu_si128 ((const __m128i *) from));
         const __m256i high = _mm256_cvtepi8_epi16 (_mm_loadu_si128 ((const __m128i *) (from + 16)));
 
-        _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        dot_ask_line (ask, CW_TILE_ROWS * (c / CW_PAD * CW_PAD), first + i);
         CW_UNROLL
         for (size_t j = 0; j < cols; j++) {
           const __m256i *column = (const __m256i *) (x + j * ld_x + c);
@@ -68,12 +66,13 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
 
 static inline __attribute__ ((always_inline)) void
 tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, const int8_t *w,
-      const float *w_scales, size_t n_in, const size_t n_rows, const size_t cols)
+      const float *w_scales, size_t n_in, const size_t n_rows, const dot_ask *ask,
+      const size_t cols)
 {
   float sums[CW_TILE_ROWS][DOT_TILE_COLS];
 
-  half_tile (sums, x, ld_x, w, n_in, 0, cols);
-  half_tile (sums, x, ld_x, w, n_in, ROWS, cols);
+  half_tile (sums, x, ld_x, w, n_in, ask, 0, cols);
+  half_tile (sums, x, ld_x, w, n_in, ask, ROWS, cols);
   CW_UNROLL
   for (size_t i = 0; i < CW_TILE_ROWS; i++)
     CW_UNROLL
@@ -82,13 +81,13 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
         y[j * ld_y + i] = sums[i][j] * w_scales[i] * x_scales[j];
 }
 
-#define TILE(i, j, first, rows, cols)                                                                                  \
+#define TILE(i, j, cols)                                                                                               \
   tile (y + (j) * ld_y + (i), ld_y, x + (j) * ld_x, ld_x, x_scales + (j), w + (i) * n_in, w_scales + (i), n_in,        \
-        n_rows - (i), cols)
+        n_rows - (i), &ask, cols)
 
 void
 cw_dot_q8_avx2 (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, size_t n_cols,
                 const int8_t *w, const float *w_scales, size_t n_rows, size_t n_in)
 {
-  DOT_TILES_WALK ();
+  DOT_TILES_WALK (n_in);
 }

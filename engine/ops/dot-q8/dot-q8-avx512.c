@@ -13,19 +13,17 @@
 #include "ops/pairs-avx512.h"
 
 #define DOT_TILE_COLS 4
-#define DOT_WIDE_COLS 0
-#define AHEAD         2048 /* bytes between what is read and what is asked for */
 
-/* Rows @first … @first + rows - 1 of the four at @w, of which @n_rows count. */
+/* The four rows at @w, of which @n_rows count. */
 static inline __attribute__ ((always_inline)) void
 tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, const int8_t *w,
-      const float *w_scales, size_t n_in, const size_t n_rows, const size_t first, const size_t rows, const size_t cols)
+      const float *w_scales, size_t n_in, const size_t n_rows, const dot_ask *ask, const size_t cols)
 {
   const size_t chains = cols <= 2 ? 2 : 1; /* of sums for a row and column: few wait for one another */
   __m512       sums[CW_TILE_ROWS][DOT_TILE_COLS];
 
   CW_UNROLL
-  for (size_t i = 0; i < rows; i++)
+  for (size_t i = 0; i < CW_TILE_ROWS; i++)
     CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       sums[i][j] = _mm512_setzero_ps ();
@@ -34,7 +32,7 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
     __m512i      acc[CW_TILE_ROWS][DOT_TILE_COLS][2];
 
     CW_UNROLL
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < CW_TILE_ROWS; i++)
       CW_UNROLL
       for (size_t j = 0; j < cols; j++)
         acc[i][j][0] = acc[i][j][1] = _mm512_setzero_si512 ();
@@ -42,10 +40,10 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
       __m512i weights[CW_TILE_ROWS][2];
 
       CW_UNROLL
-      for (size_t i = 0; i < rows; i++) {
-        const int8_t *from = w + cw_tiled (first + i, c, n_in);
+      for (size_t i = 0; i < CW_TILE_ROWS; i++) {
+        const int8_t *from = w + cw_tiled (i, c, n_in);
 
-        _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
+        dot_ask_line (ask, CW_TILE_ROWS * c, i);
         CW_UNROLL
         for (size_t half = 0; half < 2; half++)
           weights[i][half] = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) (from + 32 * half)));
@@ -57,12 +55,12 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
           const __m512i column = _mm512_loadu_si512 (x + j * ld_x + c + 32 * half);
 
           CW_UNROLL
-          for (size_t i = 0; i < rows; i++)
+          for (size_t i = 0; i < CW_TILE_ROWS; i++)
             acc[i][j][half % chains] = add_pairs (acc[i][j][half % chains], weights[i][half], column);
         }
     }
     CW_UNROLL
-    for (size_t i = 0; i < rows; i++)
+    for (size_t i = 0; i < CW_TILE_ROWS; i++)
       CW_UNROLL
       for (size_t j = 0; j < cols; j++) {
         const __m512i sum = chains == 1 ? acc[i][j][0] : _mm512_add_epi32 (acc[i][j][0], acc[i][j][1]);
@@ -71,21 +69,21 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
   }
   CW_UNROLL
   for (size_t j = 0; j < cols; j++) {
-    const __mmask8 mask = (__mmask8) (n_rows > first ? first_lanes (n_rows - first) & ((1u << rows) - 1) : 0);
-    const __m512   four[4] = { sums[0][j], sums[1][j], sums[rows - 2][j], sums[rows - 1][j] };
-    const __m128   scaled = _mm_mul_ps (lanes_sums (four), _mm_maskz_loadu_ps (mask, w_scales + first));
+    const __mmask8 mask = (__mmask8) (first_lanes (n_rows) & 15);
+    const __m512   four[4] = { sums[0][j], sums[1][j], sums[2][j], sums[3][j] };
+    const __m128   scaled = _mm_mul_ps (lanes_sums (four), _mm_maskz_loadu_ps (mask, w_scales));
 
-    _mm_mask_storeu_ps (y + j * ld_y + first, mask, _mm_mul_ps (scaled, _mm_set1_ps (x_scales[j])));
+    _mm_mask_storeu_ps (y + j * ld_y, mask, _mm_mul_ps (scaled, _mm_set1_ps (x_scales[j])));
   }
 }
 
-#define TILE(i, j, first, rows, cols)                                                                                  \
+#define TILE(i, j, cols)                                                                                               \
   tile (y + (j) * ld_y + (i), ld_y, x + (j) * ld_x, ld_x, x_scales + (j), w + (i) * n_in, w_scales + (i), n_in,        \
-        n_rows - (i), first, rows, cols)
+        n_rows - (i), &ask, cols)
 
 void
 TWIN (cw_dot_q8) (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scales, size_t n_cols,
                   const int8_t *w, const float *w_scales, size_t n_rows, size_t n_in)
 {
-  DOT_TILES_WALK ();
+  DOT_TILES_WALK (n_in);
 }
