@@ -19,10 +19,29 @@ ONLY_FOR_TRAINING = ("codebook.embed_avg", "codebook.cluster_size", "codebook.in
 
 def build(run):
     tokenizer = lm.tokenizer(run)
-    model = lm.make(codec.load(f"{run}/codec.pt"), len(tokenizer))
+    sound = codec.load(f"{run}/codec.pt")
+    take_out_hum(sound.decoder)
+    model = lm.make(sound, len(tokenizer))
     missing, unexpected = model.load_state_dict(torch.load(f"{run}/lm.pt", weights_only=False)["model"], strict=False)
     assert not unexpected and all(name.startswith("audio_encoder.") for name in missing), (missing, unexpected)
     return model.eval(), tokenizer
+
+
+def effective(weight):
+    """What f16 direction and length make of a weight."""
+    direction = weight.half().float()
+    lengths = direction.flatten(1).norm(dim=1).view(-1, 1, 1)
+    return lengths.half().float() * direction / lengths.clamp(min=1e-12)
+
+
+@torch.no_grad()
+def take_out_hum(decoder):
+    """The kernels of a voice have the sum 0, because its channels stand at -1 when it is silent. Rounded to f16 they have not, and 149 voices
+    hum. So the last channel, which no voice uses, stands at -1 always, with the kernel that makes up for it."""
+    conv, kernels = decoder.layers[0].conv, decoder.layers[3].conv
+    conv.weight[-1], conv.bias[-1] = 0, -12.0
+    wanted = kernels.weight[:-1].sum(0)
+    kernels.weight[-1] = wanted - effective(kernels.weight[:-1]).sum(0)
 
 
 def write(model, tokenizer, out):
@@ -34,6 +53,7 @@ def write(model, tokenizer, out):
             continue
         if name.startswith("audio_encoder.") and name.endswith("conv.weight"):  # weight norm: the direction, and its length
             lengths = tensor.float().flatten(1).norm(dim=1).view(-1, 1, 1)
+            tensor = torch.where(lengths > 0, tensor, torch.ones_like(tensor))  # a row of zeros has a direction, too
             tensors[name + "_g"], tensors[name + "_v"] = lengths.half(), tensor
         else:
             tensors[name] = tensor

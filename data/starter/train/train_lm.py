@@ -20,14 +20,14 @@ import parallel
 
 SAVE_EVERY, LOG_EVERY, TEST_EVERY = 100, 25, 200
 DROP = 0.1
-WEIGHTS = torch.tensor([2.0, 1.3, 1.0, 0.7, 0.5, 0.5])  # of the books: the first say what it is
+WEIGHTS = torch.tensor([2.0, 1.3, 1.0, 0.7])  # of the books: the first say what it is
 
 
 def work(args, team):
     with open(f"{args.data}/meta.json") as file:
         abouts = json.load(file)["clips"]
     codes = torch.from_numpy(np.load(f"{args.run}/codes.npy").astype(np.int64))
-    n_train = int(len(abouts) * 0.95)
+    n_train = int(len(abouts) * codec.TRAIN_SHARE)
     held = list(range(n_train, len(codes))) or list(range(len(codes) - 64, len(codes)))
     n_train = min(n_train, len(codes) - len(held) if held[0] < n_train else len(codes))
     if team.process == 0:

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""synthesiser.py DATA RUN: where the codec starts: a synthesiser of partials and noise written into EnCodec's decoder, and its codebooks.
+
+Trained from random weights for an hour, EnCodec learns envelopes and no harmonics. But its decoder can be an additive synthesiser. Latents are log
+amplitudes (partials.py). ELU is exp(x) - 1 where x is negative, so the first ELU makes amplitudes of them. The LSTM, whose output
+is added to its input, is a bank of oscillators: three cells a voice, whose recurrent weights turn them by the voice's phase advance a frame,
+with a gain a little over 1 that tanh holds at amplitude SWING. exp(latent + swing) in three phases, times three kernels of which the
+sum is 0, is then amplitude times a sine that goes on from frame to frame in phase. Kernels of partials are windowed sines, those of noise
+random bursts of a band, turned at a rate of their own so that they do not repeat. The other layers hand blocks of samples on as
+channels, in pairs of opposite sign that are small, where ELU is nearly linear. Training begins from here.
+
+The encoder is a bank of windowed sines, whose sizes its LSTM's gates compress at four levels, and a last convolution by least squares, from
+them to the latents of partials.npy; train_codec.py --stage encoder goes on from there.
+RUN/codes.npy are the codes of every clip, by partials.npy and the codebooks, so the language model need not wait for the encoder.
+"""
+import argparse
+import math
+import os
+
+import numpy as np
+import torch
+from torch import nn
+
+import codec
+from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ
+
+HEADROOM = 4.0  # the largest amplitude of a voice: above, ELU is no exponential
+SWING = 0.2  # nepers by which an oscillator moves its channel
+OPEN = 10.0  # of a gate
+SMALL = 0.05  # the size at which samples pass the ELUs
+QUIET, LEVELS = 3e-4, (1e-4, 1e-3, 8e-3, 6e-2)  # the encoder's: the size of its filters' outputs, and amplitudes at which its cells answer
+N_WIDE = 21  # of the bands, the highest, have two voices of noise
+THIRDS = 2 * np.pi / 3 * np.arange(3)
+WINDOW = np.hanning(SHORT + 1)[:-1]
+TAU = np.arange(SHORT) - SHORT // 2
+
+
+def voices():
+    """(parameter, phase advance a frame, complex kernel [SHORT] of amplitude 1) of each voice: the tones, then the bands."""
+    r = np.random.default_rng(7)
+    n_each = [1] * (N_BANDS - N_WIDE) + [2] * N_WIDE
+    parameter = np.array(list(range(N_TONES)) + [N_TONES + band for band, n in enumerate(n_each) for _ in range(n)])
+    n_noise = len(parameter) - N_TONES
+    advance = np.concatenate([2 * np.pi * TONES_HZ * codec.HOP / codec.RATE_HZ, r.uniform(0.5, 2 * np.pi - 0.5, n_noise)])
+    start = r.uniform(0, 2 * np.pi, len(parameter))
+    kernels = [WINDOW * np.exp(2j * np.pi * hz * TAU / codec.RATE_HZ) for hz in TONES_HZ]
+    hz = np.fft.fftfreq(4 * SHORT, 1 / codec.RATE_HZ)
+    for low, high, n in zip(EDGES_HZ, EDGES_HZ[1:], n_each):
+        inside = (hz >= low) & (hz < max(high, low + 50))
+        for _ in range(n):
+            burst = np.fft.ifft(np.exp(2j * np.pi * r.random(len(hz))) * inside)[:SHORT]
+            kernels.append(np.sqrt(WINDOW / (2 * n)) * burst / np.sqrt((burst.real ** 2).mean()))  # overlapping bursts add their powers
+    return parameter, (advance + np.pi) % (2 * np.pi) - np.pi, start, np.array(kernels)
+
+
+def wrapped(phase):
+    return (phase + np.pi) % (2 * np.pi) - np.pi
+
+
+def oscillators(advance, start, n_frames=600, n_rounds=12):
+    """Recurrent weights [voice, 3, 3] and biases [voice, 3], found by simulating the LSTM; the middle of each swing, and its mean size."""
+    gate = 1 / (1 + math.exp(-OPEN))
+    gain, turn = np.full(len(advance), 1.02), advance.copy()
+    rest = -SWING * np.cos(start[:, None] + THIRDS)  # a fixed point; the state starts at 0, which is SWING away from it
+    for _ in range(n_rounds):
+        weights = 2 / 3 * gain[:, None, None] * np.cos(turn[:, None, None] + THIRDS[None, :, None] - THIRDS[None, None, :])
+        biases = np.arctanh(np.arctanh(rest / gate) / gate) - np.einsum("kij,kj->ki", weights, rest)
+        state, states = np.zeros_like(rest), []
+        for _ in range(n_frames):
+            state = gate * np.tanh(gate * np.tanh(np.einsum("kij,kj->ki", weights, state) + biases))
+            states.append(state)
+        states = np.array(states)
+        phasor = ((states - states.mean(0)) * np.exp(-1j * THIRDS)).sum(2) * 2 / 3
+        turn += wrapped(advance - np.angle((phasor[1:] * phasor[:-1].conj()).sum(0)))
+        gain *= 1 + 0.02 * np.clip(1 - np.abs(phasor[-200:]).mean(0) / SWING, -1, 1)
+    middle = states[100:].mean(0)
+    return weights, biases, middle, np.abs(((states - middle) * np.exp(-1j * THIRDS)).sum(2) * 2 / 3).mean(0)
+
+
+def single(x):
+    return torch.from_numpy(np.asarray(x, np.float32))
+
+
+def left_of(conv):
+    """How many of the samples that EnCodec pads or trims lie on the left."""
+    return conv.stride[0] - conv.stride[0] // 2
+
+
+def write_decoder(layers):
+    first, *strided, last = [m.conv for m in layers if hasattr(m, "conv")]
+    lstm = next(m.lstm for m in layers if hasattr(m, "lstm"))
+    parameter, advance, start, kernels = voices()
+    weights, biases, middle, size = oscillators(advance, start)
+    n, width = 3 * len(parameter), lstm.hidden_size
+
+    first.weight.mul_(0.02)
+    first.weight[:n] = 0
+    first.weight[torch.arange(n), torch.from_numpy(parameter.repeat(3)), 3] = 1.0
+    first.bias.zero_()
+    first.bias[:n] = math.log(FLOOR / HEADROOM) - single(middle.reshape(-1))
+
+    for p in lstm.parameters():
+        p.zero_()
+    gates, cell = lstm.bias_ih_l0, slice(2 * width, 3 * width)  # PyTorch's order: input, forget, cell, output
+    gates[:width], gates[width:2 * width], gates[3 * width:] = OPEN, -OPEN, OPEN
+    lstm.weight_hh_l0[cell][:n, :n] = torch.block_diag(*single(weights))
+    gates[cell][:n] = single(biases.reshape(-1))
+
+    for block in layers:
+        if type(block).__name__ == "EncodecResnetBlock":
+            codec.convolutions(block)[-1].weight.zero_()
+    for conv in strided:
+        conv.weight.mul_(0.05)
+    phases = np.stack([(kernels * np.exp(-1j * third)).real for third in THIRDS], 1) / (1.5 * size[:, None, None])
+    size = codec.HOP // strided[0].stride[0]  # of a block of samples
+    kernel = HEADROOM * SMALL * single(phases).reshape(n, -1, size).permute(0, 2, 1)
+    strided[0].weight[n:] *= 0.1
+    strided[0].weight[:n] = 0
+    strided[0].weight[:n, :size], strided[0].weight[:n, size:2 * size] = kernel, -kernel
+    for conv in strided[1:]:
+        half = size // conv.stride[0]
+        conv.weight[:2 * size] = 0
+        conv.weight[2 * size:, :2 * half] = 0
+        for tau in range(conv.stride[0]):
+            for i in range(half):
+                for out, sign in ((i, 0.5), (half + i, -0.5)):  # a pair's difference is twice the value
+                    conv.weight[tau * half + i, out, left_of(conv) + tau] = sign
+                    conv.weight[size + tau * half + i, out, left_of(conv) + tau] = -sign
+        size = half
+    last.weight.zero_()
+    last.weight[0, 0, 3], last.weight[0, 1, 3] = 0.5 / SMALL, -0.5 / SMALL
+
+
+def listeners(n):
+    """The encoder's filters [n, SHORT]: at each of n / 4 pitches four windowed sines of different phases, each so large that LEVELS
+    (of a sine's amplitude) become QUIET. None of them hears a constant."""
+    r = np.random.default_rng(3)
+    low = 440 * 2.0 ** ((np.arange(28, 92) - 69) / 12)
+    top = np.linspace(2595 * math.log10(1 + 1450 / 700), 2595 * math.log10(1 + 7800 / 700), n // 4 - len(low))
+    pitches = np.concatenate([low, 700 * (10 ** (top / 2595) - 1)])
+    apart, out = np.gradient(pitches), np.zeros((n, SHORT))
+    for i, j in np.ndindex(len(pitches), 4):
+        length = int(np.clip(2.4 * codec.RATE_HZ / max(apart[i], 1), SHORT // 4, SHORT)) // 2 * 2
+        window = np.zeros(SHORT)
+        window[(SHORT - length) // 2:(SHORT + length) // 2] = np.hanning(length + 1)[:-1]
+        wave = window * np.cos(2 * np.pi * pitches[i] * TAU / codec.RATE_HZ + r.uniform(0, 2 * np.pi)) * 2 / window.sum()
+        out[4 * i + j] = (wave - window * wave.sum() / window.sum()) * QUIET / LEVELS[(i + j) % 4]
+    return out
+
+
+def write_encoder(layers):
+    first, *strided, last = [m.conv for m in layers if hasattr(m, "conv")]
+    lstm = next(m.lstm for m in layers if hasattr(m, "lstm"))
+    first.weight[0], first.bias[0] = 0, 1.0  # a sample, and 1 to keep it positive
+    first.weight[0, 0, 3] = 1.0
+    for block in layers:
+        if type(block).__name__ == "EncodecResnetBlock":
+            codec.convolutions(block)[-1].weight.mul_(1e-5)
+    size = 1
+    for conv in strided[:-1]:
+        n = size * conv.stride[0]
+        conv.weight[:n] = 0
+        for tau in range(conv.stride[0]):
+            for i in range(size):
+                conv.weight[tau * size + i, i, left_of(conv) + tau] = 1.0
+        size = n
+    width, cell = lstm.hidden_size, torch.arange(lstm.hidden_size)
+    filters = single(listeners(width))
+    strided[-1].weight.mul_(1e-6)
+    strided[-1].weight[:, :size] = filters.view(width, -1, size).permute(0, 2, 1)
+    strided[-1].bias.copy_(-filters.sum(1))
+    for p in lstm.parameters():
+        p.zero_()
+    lstm.weight_ih_l0[cell, cell], lstm.weight_ih_l0[2 * width + cell, cell] = 2 / QUIET, 1 / QUIET  # sigmoid (2x) tanh (x): how large, not which sign
+    lstm.bias_ih_l0[width:2 * width], lstm.bias_ih_l0[3 * width:] = -1.0, OPEN
+
+
+def fit_encoder(layers, clips, latents, ridge=30.0):
+    """The encoder's last convolution by least squares: from what its LSTM says of seven frames to the latents."""
+    last = layers[-1].conv
+    n = last.weight[0].numel() + 1
+    squares, products = torch.zeros(n, n), torch.zeros(n, codec.WIDTH)
+    for sound, wanted in zip(clips.split(8), latents.split(8)):
+        for layer in layers[:-1]:
+            sound = layer(sound)
+        seen = nn.functional.pad(sound, (3, 3), mode="reflect").unfold(2, 7, 1).permute(0, 2, 1, 3).reshape(-1, n - 1)
+        seen = torch.cat([seen, torch.ones(len(seen), 1)], 1)
+        squares += seen.T @ seen
+        products += seen.T @ wanted.reshape(-1, codec.WIDTH)
+    solved = torch.linalg.solve(squares.double() + ridge * torch.eye(n, dtype=torch.float64), products.double()).float()
+    last.weight.copy_(solved[:-1].view(-1, 7, codec.WIDTH).permute(2, 0, 1))
+    last.bias.copy_(solved[-1])
+
+
+@torch.no_grad()
+def start(clips, latents, n_fit, n_vectors=100000):
+    """clips int16 [clip, sample], latents [clip, frame, WIDTH]."""
+    model = codec.for_training(codec.make())
+    assert 3 * len(voices()[0]) <= len(model.decoder.layers[0].conv.bias) and CENTRE == codec.HOP // 5 * 2
+    vectors = latents.reshape(-1, codec.WIDTH)
+    codec.start_books(model, vectors[torch.randperm(len(vectors))[:n_vectors]])
+    write_decoder(model.decoder.layers)
+    write_encoder(model.encoder.layers)
+    picked = np.sort(np.random.default_rng(1).permutation(len(clips))[:n_fit])
+    fit_encoder(model.encoder.layers, torch.from_numpy(clips[picked].astype(np.float32) / 32768)[:, None], latents[picked])
+    return model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("run")
+    parser.add_argument("--fit", type=int, default=500, help="clips from which the encoder's last layer is solved")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    os.makedirs(args.run, exist_ok=True)
+    latents = torch.from_numpy(np.load(f"{args.data}/partials.npy").astype(np.float32))
+    n_train = int(len(latents) * codec.TRAIN_SHARE)
+    model = start(np.load(f"{args.data}/clips.npy", mmap_mode="r")[:n_train], latents[:n_train], args.fit)
+    torch.save({"model": model.state_dict(), "stage": "start", "step": 0}, f"{args.run}/codec.pt")
+    codes = torch.cat([codec.quantise(model, x.transpose(1, 2)) for x in latents.split(64)])
+    np.save(f"{args.run}/codes.npy", codes.numpy().astype(np.uint16))
+    print("entries used", [len(codes[:, k].unique()) for k in range(codec.BOOKS)])
+
+
+if __name__ == "__main__":
+    main()
