@@ -9,6 +9,11 @@
 #include "cuda/module.h"
 #include "engine.h"
 
+/* Shapes that the kernels run: what their shared memory holds of a column, and attend.cu's registers of a head. */
+#define CW_CARD_WIDTH_MAX 4096
+#define CW_CARD_FFN_MAX   16384
+#define CW_CARD_HEAD_MAX  512
+
 typedef struct cw_card {
   const cw_cuda_module *module;
   cw_gpu               *gpu;

@@ -17,10 +17,7 @@
 
 #include "base/error.h"
 
-#define WIDTH_MAX 4096 /* what the kernels' shared memory holds */
-#define FFN_MAX   16384
-#define HEAD_MAX  512
-#define PREFILL   64   /* columns of all rows that are fed together */
+#define PREFILL 64 /* columns of all rows that are fed together */
 
 _Static_assert (CW_GPU_RELU == (int) CW_ACTIVATION_RELU && CW_GPU_GELU == (int) CW_ACTIVATION_GELU &&
                 CW_GPU_GELU_TANH == (int) CW_ACTIVATION_GELU_TANH, "the module numbers activations as the engine does");
@@ -112,7 +109,7 @@ static bool
 fits (const cw_musicgen *model, cw_error *error)
 {
   const cw_musicgen_config *config = &model->config;
-  bool                      ok = config->width <= WIDTH_MAX && config->ffn <= FFN_MAX && config->width / config->heads <= HEAD_MAX;
+  bool                      ok = config->width <= CW_CARD_WIDTH_MAX && config->ffn <= CW_CARD_FFN_MAX && config->width / config->heads <= CW_CARD_HEAD_MAX;
 
   for (size_t i = 0; i < config->n_layers; i++) {
     const cw_musicgen_layer *l = &model->layers[i];

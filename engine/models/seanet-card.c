@@ -14,8 +14,7 @@
 
 #include "base/error.h"
 
-#define ROWS_MAX   65535u /* of a grid: channels of all signals together */
-#define LSTM_WIDTH 4096   /* what the linear kernels' shared memory holds */
+#define ROWS_MAX 65535u /* of a grid: channels of all signals together */
 
 typedef struct {
   const float *panels, *bias;
@@ -131,21 +130,15 @@ cw_seanet_card_bytes (const cw_seanet *net)
   return n;
 }
 
-static size_t
-node_c_in (const cw_node *node)
-{
-  return node->kind == CW_NODE_LSTM ? node->lstm.c : node->kind == CW_NODE_RESIDUAL ? node->residual.first.c_in : node->conv.c_in;
-}
-
 static bool
 fits (const cw_seanet *net, cw_error *error)
 {
   for (size_t i = 0; i < net->n_nodes; i++) {
     const cw_node *node = &net->nodes[i];
 
-    if ((node->kind == CW_NODE_LSTM && node->lstm.c > LSTM_WIDTH) ||
+    if ((node->kind == CW_NODE_LSTM && node->lstm.c > CW_CARD_WIDTH_MAX) ||
         (node->kind == CW_NODE_CONV && node->conv.taps.m / CW_PANEL >= ROWS_MAX)) {
-      cw_fail (error, CW_ERROR_UNSUPPORTED, "A codec with %zu channels is not one that the card's kernels run.", node_c_in (node));
+      cw_fail (error, CW_ERROR_UNSUPPORTED, "A codec with %zu channels is not one that the card's kernels run.", cw_node_c_in (node));
       return false;
     }
   }
@@ -206,15 +199,14 @@ static size_t
 add_needs (needs *all, const cw_node *node, size_t max_push)
 {
   const cw_residual *r = &node->residual;
-  const cw_conv     *conv = node->kind == CW_NODE_RESIDUAL ? &r->first : &node->conv;
-  size_t             max_out;
+  const cw_conv     *conv = cw_node_conv (node);
+  const size_t       max_out = cw_node_max_out (node, max_push);
 
   if (node->kind == CW_NODE_LSTM) {
     at_least (&all->lstm, max_push * node->lstm.c);
     at_least (&all->y, max_push * node->lstm.c);
-    return max_push;
+    return max_out;
   }
-  max_out = cw_conv_max_out (conv, max_push);
   at_least (&all->input, conv->c_in * cw_conv_capacity (conv, max_push));
   at_least (&all->y, node->c_out * max_out);
   if (node->kind == CW_NODE_RESIDUAL) {
@@ -229,7 +221,7 @@ add_needs (needs *all, const cw_node *node, size_t max_push)
 static float *
 take (cw_seanet_card_stream *stream, size_t n_floats)
 {
-  size_t n = SIZE_MAX;
+  size_t n;
 
   if (!cw_mul (n_floats, stream->n_signals, &n))
     n = SIZE_MAX;
@@ -252,7 +244,7 @@ cw_seanet_card_stream_new (cw_seanet_card *weights, size_t max_push, size_t n_si
   for (size_t i = 0; i < net->n_nodes; i++) {
     stream->n_state += cw_node_state_floats (&net->nodes[i], n_signals);
     stream->max_out = add_needs (&all, &net->nodes[i], stream->max_out);
-    at_least (&widest, node_c_in (&net->nodes[i]));
+    at_least (&widest, cw_node_c_in (&net->nodes[i]));
   }
   if (widest * n_signals > ROWS_MAX) {
     cw_fail (error, CW_ERROR_UNSUPPORTED, "%zu signals of up to %zu channels are more than the card's kernels take.", n_signals, widest);
@@ -306,7 +298,7 @@ cw_seanet_card_stream_reset (cw_seanet_card_stream *stream)
 
     stream->places[i] = (cw_node_place){ 0 };
     if (node->kind != CW_NODE_LSTM)
-      cw_conv_begin (node->kind == CW_NODE_CONV ? &node->conv : &node->residual.first, &stream->places[i].conv);
+      cw_conv_begin (cw_node_conv (node), &stream->places[i].conv);
   }
   card->module->zero (card->gpu, CW_GPU_CODEC, stream->state, stream->n_state * sizeof (float));
 }

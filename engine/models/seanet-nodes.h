@@ -35,6 +35,26 @@ typedef struct {
   };
 } cw_node;
 
+/* The convolution through which a node that is no LSTM streams: of a residual block the first one, the others are pointwise. */
+static inline const cw_conv *
+cw_node_conv (const cw_node *node)
+{
+  return node->kind == CW_NODE_CONV ? &node->conv : &node->residual.first;
+}
+
+static inline size_t
+cw_node_c_in (const cw_node *node)
+{
+  return node->kind == CW_NODE_LSTM ? node->lstm.c : cw_node_conv (node)->c_in;
+}
+
+/* Columns that can come out of a push of @max_push. */
+static inline size_t
+cw_node_max_out (const cw_node *node, size_t max_push)
+{
+  return node->kind == CW_NODE_LSTM ? max_push : cw_conv_max_out (cw_node_conv (node), max_push);
+}
+
 struct cw_seanet {
   cw_backend      *be;
   cw_seanet_config config;

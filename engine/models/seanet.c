@@ -57,7 +57,7 @@ add_residual (builder *b, size_t c, size_t dilation)
 {
   const cw_seanet_config *config = &b->net->config;
   const size_t            hidden = c / config->compress;
-  cw_residual               *r = &new_node (b, CW_NODE_RESIDUAL, c)->residual;
+  cw_residual            *r = &new_node (b, CW_NODE_RESIDUAL, c)->residual;
   char                    name[48];
 
   snprintf (name, sizeof name, "layers.%u.block.1", b->index);
@@ -284,26 +284,12 @@ lstm_init (lstm_stream *stream, const cw_lstm *l, size_t max_push, size_t n_sign
   stream->out = cw_arena_new (arena, float, max_push * c);
 }
 
-static size_t
-node_max_out (const cw_node *n, size_t max_push)
-{
-  return n->kind == CW_NODE_LSTM       ? max_push
-         : n->kind == CW_NODE_RESIDUAL ? cw_conv_max_out (&n->residual.first, max_push)
-                                    : cw_conv_max_out (&n->conv, max_push);
-}
-
-static size_t
-node_c_in (const cw_node *n)
-{
-  return n->kind == CW_NODE_LSTM ? n->lstm.c : n->kind == CW_NODE_RESIDUAL ? n->residual.first.c_in : n->conv.c_in;
-}
-
 /* Memory of one node for pushes of @max_push columns. A group norm must see all of them; an LSTM's weights are read once for a few or
  * for many. */
 static void
 node_init (cw_seanet_stream *stream, const cw_node *n, node_stream *s, size_t max_push)
 {
-  const size_t fitting = PIECE_FLOATS / node_c_in (n) / PIECE_COLUMNS * PIECE_COLUMNS;
+  const size_t fitting = PIECE_FLOATS / cw_node_c_in (n) / PIECE_COLUMNS * PIECE_COLUMNS;
 
   s->piece = fitting > PIECE_COLUMNS ? fitting : PIECE_COLUMNS;
   if (s->piece > max_push || n->kind == CW_NODE_LSTM || stream->net->config.group_norm)
@@ -336,8 +322,8 @@ cw_seanet_stream_new (cw_seanet *net, size_t max_push, size_t n_signals, cw_erro
   stream->nodes = cw_arena_new (&stream->arena, node_stream, net->n_nodes + 1);
   for (size_t i = 0; stream->nodes && i < net->n_nodes; i++) {
     node_init (stream, &net->nodes[i], &stream->nodes[i], max_push);
-    max_push = node_max_out (&net->nodes[i], stream->nodes[i].piece);
-    stream->max_out = node_max_out (&net->nodes[i], stream->max_out);
+    max_push = cw_node_max_out (&net->nodes[i], stream->nodes[i].piece);
+    stream->max_out = cw_node_max_out (&net->nodes[i], stream->max_out);
   }
   if (stream->nodes)
     stream->nodes[net->n_nodes].x = cw_arena_new (&stream->arena, const float *, n_signals);
@@ -378,8 +364,8 @@ void
 cw_seanet_stream_reset (cw_seanet_stream *stream)
 {
   for (size_t i = 0; i < stream->net->n_nodes; i++) {
-    const cw_node  *n = &stream->net->nodes[i];
-    node_stream *s = &stream->nodes[i];
+    const cw_node *n = &stream->net->nodes[i];
+    node_stream   *s = &stream->nodes[i];
 
     if (n->kind == CW_NODE_LSTM) {
       const size_t n_bytes = n->lstm.n_layers * stream->n_signals * n->lstm.c * sizeof (float);
@@ -401,11 +387,9 @@ cw_seanet_stream_reset (cw_seanet_stream *stream)
 size_t
 cw_node_state_floats (const cw_node *node, size_t n_signals)
 {
-  const cw_conv *conv = node->kind == CW_NODE_CONV ? &node->conv : &node->residual.first;
-
   if (node->kind == CW_NODE_LSTM)
     return 2 * node->lstm.n_layers * n_signals * node->lstm.c;
-  return (node->kind == CW_NODE_RESIDUAL ? 2 : 1) * n_signals * conv->c_in * cw_conv_capacity (conv, 0);
+  return (node->kind == CW_NODE_RESIDUAL ? 2 : 1) * n_signals * cw_node_c_in (node) * cw_conv_capacity (cw_node_conv (node), 0);
 }
 
 /* Columns of signal @signal, @n of each of @c channels, from the numbers at @state. */

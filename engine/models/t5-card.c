@@ -12,9 +12,6 @@
 
 #include "base/error.h"
 
-#define WIDTH_MAX  4096 /* what the kernels' shared memory holds */
-#define FFN_MAX    16384
-#define HEAD_MAX   512
 #define TOKENS_MAX 4096
 
 typedef struct {
@@ -45,7 +42,7 @@ static bool
 fits (const cw_t5 *t5, cw_error *error)
 {
   const cw_t5_config *config = &t5->config;
-  bool                ok = config->width <= WIDTH_MAX && config->heads * config->d <= WIDTH_MAX && config->ffn <= FFN_MAX && config->d <= HEAD_MAX;
+  bool                ok = config->width <= CW_CARD_WIDTH_MAX && config->heads * config->d <= CW_CARD_WIDTH_MAX && config->ffn <= CW_CARD_FFN_MAX && config->d <= CW_CARD_HEAD_MAX;
 
   for (size_t i = 0; i < config->n_layers; i++)
     ok = ok && t5->layers[i].q.w.dtype == t5->layers[i].k.w.dtype && t5->layers[i].q.w.dtype == t5->layers[i].v.w.dtype;
