@@ -27,12 +27,21 @@ grain_of (size_t n_tasks, size_t piece, size_t work)
   return work < WORTH_SHARING ? n_tasks : piece;
 }
 
-/* From one quantised column of @n_in elements to the next. Not their padded number alone: columns a multiple of 4096 bytes apart would
- * meet in the same few places of the first-level cache. */
+#define LINE (64 / sizeof (int16_t)) /* elements of a quantised column on a line of the cache */
+_Static_assert (CW_PAD % (2 * LINE) == 0, "a padded column fills an even number of lines");
+
+static size_t
+padded (size_t n_in)
+{
+  return (n_in + CW_PAD - 1) / CW_PAD * CW_PAD;
+}
+
+/* From one quantised column of @n_in elements to the next: an odd number of lines, whatever the width. Columns a multiple of 4096 bytes
+ * apart would meet in the same few places of the first-level cache. */
 static size_t
 column_stride (size_t n_in)
 {
-  return (n_in + CW_PAD - 1) / CW_PAD * CW_PAD + CW_PAD;
+  return padded (n_in) + LINE;
 }
 
 /* ---- linear ------------------------------------------------------------------------------------------------- */
@@ -106,7 +115,7 @@ linear_products (const linear_job *job, const cw_linear *layer, float *sums, siz
 {
   const cw_kernels *kernels = job->be->kernels;
   const cw_tensor  *w = &layer->w;
-  const size_t      n_in = w->dims[1], ld = column_stride (n_in), n_padded = ld - CW_PAD;
+  const size_t      n_in = w->dims[1], ld = column_stride (n_in), n_padded = padded (n_in);
   const int16_t    *columns = job->columns + j * ld;
 
   switch (w->dtype) {

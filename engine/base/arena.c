@@ -14,6 +14,11 @@
 
 #define ALIGNMENT 64
 #define HUGE_PAGE ((size_t) 2 << 20)
+#ifdef __SANITIZE_ADDRESS__
+#define MAPS false /* AddressSanitizer guards the ends of what the heap gives, and of nothing else */
+#else
+#define MAPS true
+#endif
 
 struct cw_arena_block {
   cw_arena_block *next;
@@ -62,7 +67,7 @@ take (cw_arena *arena, size_t n, size_t size, bool huge)
     return NULL;
   }
   with_head = with_head / ALIGNMENT * ALIGNMENT;
-  block = huge && with_head >= HUGE_PAGE ? map_huge (with_head) : from_heap (with_head);
+  block = MAPS && huge && with_head >= HUGE_PAGE ? map_huge (with_head) : from_heap (with_head);
   if (!block) {
     if (!arena->missing)
       arena->missing = n_bytes ? n_bytes : 1;
