@@ -9,52 +9,17 @@
  *     test-codec-card MODEL [failures]
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
 #include <math.h>
-#include <string.h>
 
-#include "check.h"
-#include "generate/model.h"
+#include "side.h"
 
 #define FRAMES  19
 #define SIGNALS 3
 #define BOOKS   2
 #define NORM_ERROR 1e-6f /* sums in double precision of another order may tip a last bit */
 
-enum { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH }; /* tests/cuda-on-cpu/include/cuda-on-cpu.h */
-#define LAUNCH_FAILURE 719
-#define OUT_OF_MEMORY  2
-
-typedef void (*fail_fn) (int call, long nth, int error);
-
-typedef struct {
-  cw_engine *engine;
-  cw_model  *model;
-} side;
-
 static const char *folder;
 static int32_t     codes[SIGNALS][BOOKS][FRAMES];
-
-static side
-open_side (const char *backend, cw_precision precision)
-{
-  cw_error error = { 0 };
-  side     s = { .engine = cw_engine_new (&(cw_engine_options){ .backend = backend, .n_threads = 2 }, &error) };
-
-  s.model = s.engine ? cw_model_load (s.engine, folder, &(cw_model_options){ .precision = precision }, &error) : NULL;
-  if (!s.model) {
-    fprintf (stderr, "%s\n", error.message);
-    exit (error.code == CW_ERROR_DEVICE ? 77 : 1);
-  }
-  return s;
-}
-
-static void
-close_side (side *s)
-{
-  cw_model_free (s->model);
-  cw_engine_free (s->engine);
-}
 
 /* All signals in pushes of @push frames: [SIGNALS, C, FRAMES * hop]. @left receives whether a card was left. */
 static float *
@@ -164,7 +129,7 @@ static void
 test_notice (fail_fn fail)
 {
   for (long nth = 80; nth < 330; nth += 80) {
-    side          card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    side          card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
     stopped       result = { 0 };
     const cw_sink sink = { .block = add_block, .user = &result, .notice = count_notice };
     cw_request    request;
@@ -202,7 +167,7 @@ static void
 test_same (cw_precision precision)
 {
   static const size_t pushes[][2] = { { 1, 1 }, { 7, SIGNALS }, { FRAMES, 2 } };
-  side                cpu = open_side ("cpu", precision), card = open_side ("cuda-on-cpu", precision);
+  side                cpu = open_side (folder, "cpu", precision), card = open_side (folder, "cuda-on-cpu", precision);
   bool                left;
 
   CHECK (strcmp (cw_model_get_info (card.model)->device, "cpu") != 0 || strstr (cw_model_get_info (card.model)->device_note, "codec is on the card"),
@@ -228,7 +193,7 @@ test_same (cw_precision precision)
 static bool
 test_failure (fail_fn fail, int call, long nth, int code, const side *cpu, const float *expected)
 {
-  side   card = open_side ("cuda-on-cpu", CW_PRECISION_INT8);
+  side   card = open_side (folder, "cuda-on-cpu", CW_PRECISION_INT8);
   float *found;
   bool   left;
   char   what[64];
@@ -246,7 +211,7 @@ test_failure (fail_fn fail, int call, long nth, int code, const side *cpu, const
 static void
 test_failures (fail_fn fail)
 {
-  side   cpu = open_side ("cpu", CW_PRECISION_INT8);
+  side   cpu = open_side (folder, "cpu", CW_PRECISION_INT8);
   bool   left;
   float *expected = decode (&cpu, 2, FRAMES, &left);
   size_t n_left = 0;
@@ -267,21 +232,18 @@ test_failures (fail_fn fail)
 int
 main (int argc, char **argv)
 {
-  const char *module = getenv ("CW_CUDA_MODULE");
-  void       *library = dlopen (module ? module : "", RTLD_NOW), *symbol = library ? dlsym (library, "coc_fail") : NULL;
-  fail_fn     fail;
-  side        any;
-  bool        makes_clips;
+  const fail_fn fail = find_fail ();
+  side          any;
+  bool          makes_clips;
 
   if (argc < 2)
     return 2;
   folder = argv[1];
-  any = open_side ("cpu", CW_PRECISION_F32);
+  any = open_side (folder, "cpu", CW_PRECISION_F32);
   makes_clips = cw_model_get_info (any.model)->can_generate;
   for (size_t j = 0; j < SIGNALS * BOOKS * FRAMES; j++)
     codes[j / FRAMES / BOOKS][j / FRAMES % BOOKS][j % FRAMES] = (int32_t) (j * 7919 % 1009 % cw_model_get_info (any.model)->codebook_size);
   close_side (&any);
-  memcpy (&fail, &symbol, sizeof fail);
   if (argc == 2) {
     test_same (CW_PRECISION_F32);
     test_same (CW_PRECISION_F16);

@@ -7,46 +7,9 @@
  *     test-generate-card MODEL [failures|precisions]
  */
 #define _GNU_SOURCE
-#include <dlfcn.h>
-#include <string.h>
-
-#include "check.h"
-#include "generate/model.h"
-
-enum { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH }; /* tests/cuda-on-cpu/include/cuda-on-cpu.h */
-#define LAUNCH_FAILURE 719
-#define OUT_OF_MEMORY  2
-#define INVALID_VALUE  1
-
-typedef struct {
-  cw_engine *engine;
-  cw_model  *model;
-} side;
+#include "side.h"
 
 static const char *folder;
-
-static side
-open_side (const char *backend, cw_precision precision)
-{
-  const cw_engine_options options = { .backend = backend, .n_threads = 2 };
-  const cw_model_options  how = { .precision = precision };
-  cw_error                error = { 0 };
-  side                    s = { .engine = cw_engine_new (&options, &error) };
-
-  s.model = s.engine ? cw_model_load (s.engine, folder, &how, &error) : NULL;
-  if (!s.model) {
-    fprintf (stderr, "%s\n", error.message);
-    exit (error.code == CW_ERROR_DEVICE ? 77 : 1);
-  }
-  return s;
-}
-
-static void
-close_side (side *s)
-{
-  cw_model_free (s->model);
-  cw_engine_free (s->engine);
-}
 
 /* What came out: the first take's codes, and a sum over all takes' samples. */
 typedef struct {
@@ -143,7 +106,7 @@ test_precisions (void)
 {
   for (cw_precision precision = CW_PRECISION_BF16; precision < CW_N_PRECISIONS; precision++) {
     const char *name = cw_precision_name (precision);
-    side        cpu = open_side ("cpu", precision), card = open_side ("cuda-on-cpu", precision);
+    side        cpu = open_side (folder, "cpu", precision), card = open_side (folder, "cuda-on-cpu", precision);
     cw_request  request = request_of (&cpu, 9.0 / cw_model_get_info (cpu.model)->frame_rate_hz);
     clip        a, b;
     size_t      n, n_same = 0;
@@ -195,12 +158,12 @@ test_long (const side *cpu, const side *card)
 /* ---- the card fails ----------------------------------------------------------------------------------------------------------- */
 
 static void
-test_launches (void (*fail) (int call, long nth, int error), const clip *expected)
+test_launches (fail_fn fail, const clip *expected)
 {
   static const long nth[] = { 0, 3, 30, 90, 200 };
 
   for (size_t i = 0; i < sizeof nth / sizeof *nth; i++) {
-    side       card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    side       card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
     cw_request request = request_of (&card, 9.0 / cw_model_get_info (card.model)->frame_rate_hz);
     clip       c;
     char       what[64];
@@ -220,11 +183,11 @@ test_launches (void (*fail) (int call, long nth, int error), const clip *expecte
 
 /* While the columns of a continuation are fed, by cuBLAS where the weights have 16 bits: an error that stays, and one that does not. */
 static void
-test_long_launches (void (*fail) (int call, long nth, int error), const side *cpu)
+test_long_launches (fail_fn fail, const side *cpu)
 {
   for (long nth = 24; nth < 120; nth += 19)
     for (int sticky = 0; sticky < 2; sticky++) {
-      side card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+      side card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
 
       fail (COC_LAUNCH, nth, sticky ? LAUNCH_FAILURE : INVALID_VALUE);
       test_long (cpu, &card);
@@ -235,7 +198,7 @@ test_long_launches (void (*fail) (int call, long nth, int error), const side *cp
 
 /* The nth allocation says that there is no room: in loading, where the model then stays on the processor, or in a clip. */
 static void
-test_allocations (void (*fail) (int call, long nth, int error), const clip *expected)
+test_allocations (fail_fn fail, const clip *expected)
 {
   for (long nth = 0; nth < 400; nth += nth < 8 ? 1 : 29) {
     cw_request request;
@@ -245,7 +208,7 @@ test_allocations (void (*fail) (int call, long nth, int error), const clip *expe
 
     snprintf (what, sizeof what, "allocation %ld fails", nth);
     fail (COC_ALLOCATION, nth, OUT_OF_MEMORY);
-    card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
     request = request_of (&card, 9.0 / cw_model_get_info (card.model)->frame_rate_hz);
     c = make (&card, &request);
     same (expected, &c, what);
@@ -259,17 +222,16 @@ test_allocations (void (*fail) (int call, long nth, int error), const clip *expe
 int
 main (int argc, char **argv)
 {
-  const char *module = getenv ("CW_CUDA_MODULE");
-  side        cpu, card;
+  side cpu, card;
 
   folder = argv[1];
   if (argc == 3 && strcmp (argv[2], "precisions") == 0) {
     test_precisions ();
     return check_done ();
   }
-  cpu = open_side ("cpu", CW_PRECISION_F32);
+  cpu = open_side (folder, "cpu", CW_PRECISION_F32);
   if (argc < 3) {
-    card = open_side ("cuda-on-cpu", CW_PRECISION_F32);
+    card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
     test_same (&cpu, &card);
     if (cw_model_get_info (cpu.model)->can_continue)
       test_long (&cpu, &card);
@@ -278,17 +240,14 @@ main (int argc, char **argv)
     return check_done ();
   }
 
-  void      *library = dlopen (module ? module : "", RTLD_NOW);
-  void      *symbol = library ? dlsym (library, "coc_fail") : NULL;
-  cw_request request = request_of (&cpu, 9.0 / cw_model_get_info (cpu.model)->frame_rate_hz);
-  clip       expected = make (&cpu, &request);
-  void (*fail) (int call, long nth, int error);
+  const fail_fn fail = find_fail ();
+  cw_request    request = request_of (&cpu, 9.0 / cw_model_get_info (cpu.model)->frame_rate_hz);
+  clip          expected = make (&cpu, &request);
 
-  if (!symbol) {
+  if (!fail) {
     fprintf (stderr, "CW_CUDA_MODULE does not name the stand-in\n");
     return 77;
   }
-  memcpy (&fail, &symbol, sizeof fail);
   test_launches (fail, &expected);
   test_long_launches (fail, &cpu);
   test_allocations (fail, &expected);
