@@ -5,7 +5,6 @@
 #include "download.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
@@ -49,14 +48,14 @@ tell (const Run *run, CwDownloadProgress progress)
 
 /* ---- the lock -------------------------------------------------------------------------------------------------------- */
 
-/* Waits while another process has @name. The descriptor to close, or -1. The file stays: removing it would let two in. */
+/* Waits while another process has @name. The descriptor to close, or -1. */
 static int
 take_lock (const Run *run, const char *models, GCancellable *cancellable, GError **error)
 {
-  g_autofree char *folder = g_build_filename (models, ".locks", NULL), *path = g_build_filename (folder, run->order->name, NULL);
-  int              lock;
+  g_autofree char *path = NULL;
+  const int        lock = cw_model_folder_open_lock (models, run->order->name, TRUE, &path);
 
-  if (g_mkdir_with_parents (folder, 0777) != 0 || (lock = g_open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) {
+  if (lock < 0) {
     g_set_error (error, G_IO_ERROR, g_io_error_from_errno (errno), _ ("“%s” cannot be written: %s."), path, g_strerror (errno));
     return -1;
   }

@@ -78,6 +78,19 @@ cw_model_folder_publish (const char *part, const char *folder, GError **error)
   return TRUE;
 }
 
+/* ---- the lock -------------------------------------------------------------------------------------------------------- */
+
+int
+cw_model_folder_open_lock (const char *models, const char *name, gboolean make, char **path)
+{
+  g_autofree char *folder = g_build_filename (models, ".locks", NULL), *file = g_build_filename (folder, name, NULL);
+  const int        lock = !make || g_mkdir_with_parents (folder, 0777) == 0 ? g_open (file, O_RDWR | O_CLOEXEC | (make ? O_CREAT : 0), 0666) : -1;
+
+  if (path)
+    *path = g_steal_pointer (&file);
+  return lock;
+}
+
 /* ---- removing -------------------------------------------------------------------------------------------------------- */
 
 gboolean
@@ -213,8 +226,8 @@ check_copy (const char *source, const char *part, const char *name, GError **err
 static int
 lock_name (const char *models, const char *name, GError **error)
 {
-  g_autofree char *folder = g_build_filename (models, ".locks", NULL), *path = g_build_filename (folder, name, NULL);
-  const int        lock = g_mkdir_with_parents (folder, 0777) == 0 ? g_open (path, O_RDWR | O_CREAT | O_CLOEXEC, 0666) : -1;
+  g_autofree char *path = NULL;
+  const int        lock = cw_model_folder_open_lock (models, name, TRUE, &path);
 
   if (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) == 0)
     return lock;

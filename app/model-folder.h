@@ -12,6 +12,9 @@
 gboolean cw_model_name_is_valid (const char *name);
 /* Bytes of all files below it; links are not followed. 0 when there is no such folder. */
 gint64   cw_model_folder_get_n_bytes (const char *folder);
+/* The file that whoever changes the model @name of the folder @models locks (flock), to be closed: its path, g_free, goes to @path, which may
+ * be NULL. It is made if need be with @make, and stays: removing it would let two in. -1 and errno when it cannot be opened. */
+int      cw_model_folder_open_lock (const char *models, const char *name, gboolean make, char **path);
 /* Syncs @part and renames it to @folder, which must not exist. */
 gboolean cw_model_folder_publish (const char *part, const char *folder, GError **error);
 /* Removes a folder and all below it; links are removed, not followed. TRUE when there was none. A model goes through the trash instead

@@ -80,8 +80,7 @@ CwModelTrash *
 cw_model_trash_put (const char *name, GError **error)
 {
   g_autofree char *models = cw_models_get_folder (), *folder = g_build_filename (models, name, NULL);
-  g_autofree char *part = g_strconcat (folder, CW_MODEL_PART_SUFFIX, NULL), *lock_path = g_build_filename (models, ".locks", name, NULL);
-  g_autofree char *all = g_build_filename (models, TRASH_NAME, NULL);
+  g_autofree char *part = g_strconcat (folder, CW_MODEL_PART_SUFFIX, NULL), *all = g_build_filename (models, TRASH_NAME, NULL);
   CwModelTrash    *trash;
   int              lock;
   gboolean         moved = FALSE;
@@ -90,7 +89,7 @@ cw_model_trash_put (const char *name, GError **error)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND, _ ("There is no model “%s” in %s."), name, models);
     return NULL;
   }
-  lock = g_open (lock_path, O_RDWR | O_CLOEXEC, 0);
+  lock = cw_model_folder_open_lock (models, name, FALSE, NULL);
   if (lock >= 0 && flock (lock, LOCK_EX | LOCK_NB) != 0) {
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_BUSY, _ ("“%s” is being downloaded; stop that first."), name);
     close (lock);
