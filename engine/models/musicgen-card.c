@@ -98,8 +98,10 @@ put_layer (cw_card_arena *arena, layer *to, const cw_musicgen_layer *from, size_
   to->qkv[1] = cw_card_put_linear (arena, &from->k);
   to->qkv[2] = cw_card_put_linear (arena, &from->v);
   to->o = cw_card_put_linear (arena, &from->o);
-  to->cross_q = cw_card_put_linear (arena, &from->cross_q);
-  to->cross_o = cw_card_put_linear (arena, &from->cross_o);
+  if (from->cross_q.w.data) {
+    to->cross_q = cw_card_put_linear (arena, &from->cross_q);
+    to->cross_o = cw_card_put_linear (arena, &from->cross_o);
+  }
   to->fc1 = cw_card_put_linear (arena, &from->fc1);
   to->fc2 = cw_card_put_linear (arena, &from->fc2);
 }
