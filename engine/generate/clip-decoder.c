@@ -83,7 +83,7 @@ cw_clip_decoder_collect (cw_clip_decoder *decoder, bool wait, const cw_sink *sin
   decoder->n_samples += n_new;
 }
 
-const char *
+const cw_error *
 cw_clip_decoder_trouble (const cw_clip_decoder *decoder)
 {
   return cw_encodec_stream_trouble (decoder->stream);

@@ -32,7 +32,7 @@ void      cw_clip_decoder_clear (cw_clip_decoder *decoder);
  * while the caller goes on: what it makes is then given out by cw_clip_decoder_collect, by the next push, and in any case with @end. */
 void      cw_clip_decoder_push (cw_clip_decoder *decoder, const int32_t *codes, size_t ld_take, size_t ld_codes, size_t n_books,
                                 size_t n, bool end, size_t limit, const cw_sink *sink);
-/* Has the codec left its card, or found no room there? Then the sentence why, else "". */
-const char *cw_clip_decoder_trouble (const cw_clip_decoder *decoder);
+/* Has the codec left its card, or found no room there? Then why, else CW_OK. */
+const cw_error *cw_clip_decoder_trouble (const cw_clip_decoder *decoder);
 /* Gives out what a card has made by now; @wait: all that was pushed. */
 void      cw_clip_decoder_collect (cw_clip_decoder *decoder, bool wait, const cw_sink *sink);

@@ -102,12 +102,16 @@ tell_progress (const pass *p, cw_stage stage)
   p->sink->progress (&progress, p->sink->user);
 }
 
+/* What happened, what the processor does instead, and what helps. */
 static void
-tell (const pass *p, const char *why, const char *what)
+tell (const pass *p, const cw_error *why, const char *what)
 {
-  char sentence[sizeof ((cw_error *) 0)->message + 64];
+  const char *advice = why->code == CW_ERROR_MEMORY   ? " Fewer takes at once, a shorter clip or weights of fewer bits need less."
+                       : why->code == CW_ERROR_DEVICE ? " Start the program again to use the card."
+                                                      : "";
+  char        sentence[sizeof why->message + 160];
 
-  snprintf (sentence, sizeof sentence, "%s The processor %s.", why, what);
+  snprintf (sentence, sizeof sentence, "%s The processor %s.%s", why->message, what, advice);
   if (p->sink && p->sink->notice)
     p->sink->notice (sentence, p->sink->user);
 }
@@ -116,13 +120,13 @@ tell (const pass *p, const char *why, const char *what)
 static void
 tell_trouble (pass *p)
 {
-  const char *run = cw_musicgen_run_trouble (p->run), *codec = cw_clip_decoder_trouble (&p->decoder);
+  const cw_error *run = cw_musicgen_run_trouble (p->run), *codec = cw_clip_decoder_trouble (&p->decoder);
 
-  if (*run && !p->told_run) {
+  if (run->code != CW_OK && !p->told_run) {
     p->told_run = p->told_codec = true;
     tell (p, run, p->done.n_steps ? "goes on with the clip" : "makes this clip");
   }
-  if (*codec && !p->told_codec) {
+  if (codec->code != CW_OK && !p->told_codec) {
     p->told_codec = true;
     tell (p, codec, "decodes the sound");
   }

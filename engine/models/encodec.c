@@ -565,10 +565,10 @@ cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *const *codes, 
   return n_out;
 }
 
-const char *
+const cw_error *
 cw_encodec_stream_trouble (const cw_encodec_stream *stream)
 {
-  return stream->trouble.message;
+  return &stream->trouble;
 }
 
 bool

@@ -94,8 +94,8 @@ struct cw_card;
 bool        cw_encodec_to_card (cw_encodec *codec, struct cw_card *card, cw_error *error);
 /* Bytes that the copy takes. */
 size_t      cw_encodec_bytes_on_card (const cw_encodec *codec);
-/* Has the stream left its card, or found no room there? Then the sentence why, else "". */
-const char *cw_encodec_stream_trouble (const cw_encodec_stream *stream);
+/* Has the stream left its card, or found no room there? Then why, else CW_OK. */
+const cw_error *cw_encodec_stream_trouble (const cw_encodec_stream *stream);
 
 /* Joins decoded chunks: adds chunk @index, @y [C, ld_y] of @n samples times @scale, weighted by a triangle, into @sum and the weights
  * into @weights, both from the sample index * stride on; the caller divides at the end. */

@@ -211,12 +211,6 @@ cw_musicgen_card_makes_texts (const cw_musicgen_card *weights)
   return weights->makes_texts;
 }
 
-cw_card *
-cw_musicgen_card_of (const cw_musicgen_card *weights)
-{
-  return weights->card;
-}
-
 size_t
 cw_musicgen_card_bytes (const cw_musicgen *model)
 {
@@ -310,6 +304,13 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
   return run;
 }
 
+void
+cw_musicgen_card_run_why (const cw_musicgen_card_run *run, cw_error *error)
+{
+  if (cw_card_arena_ok (&run->arena, "the clip", error))
+    cw_fail (error, CW_ERROR_MEMORY, "There is no memory to leave the card “%s” safely.", run->weights->card->info.name);
+}
+
 static void
 forget_graph (cw_musicgen_card_run *run)
 {
@@ -373,6 +374,7 @@ cw_musicgen_card_run_set_states (cw_musicgen_card_run *run, size_t text, const f
   }
   run->texts[text] = (cw_gpu_text){ keys, values, (uint32_t) n };
   ok = finished (run) && ok;
+  run->arena.failed = run->arena.failed || scratch.failed; /* for cw_musicgen_card_run_why */
   cw_card_arena_free (&scratch);
   return ok;
 }

@@ -14,7 +14,6 @@ typedef struct cw_musicgen_card_run cw_musicgen_card_run;
 /* Copies the weights as they are stored. @model and @card must outlive it. NULL and @error: no room, or a shape that the kernels do not do. */
 cw_musicgen_card *cw_musicgen_card_new (cw_card *card, const cw_musicgen *model, cw_error *error);
 void              cw_musicgen_card_free (cw_musicgen_card *weights);
-cw_card          *cw_musicgen_card_of (const cw_musicgen_card *weights);
 /* Bytes that the weights take there, and a run's caches and workspace. */
 size_t            cw_musicgen_card_bytes (const cw_musicgen *model);
 size_t            cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n_rows, size_t max_steps);
@@ -23,6 +22,8 @@ size_t            cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n
 cw_musicgen_card_run *cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_steps, size_t n_texts, const float *later,
                                                 cw_error *error);
 void                  cw_musicgen_card_run_free (cw_musicgen_card_run *run);
+/* Why it is of no use any more: the card, or no room on it, or none on this side for the way back. */
+void                  cw_musicgen_card_run_why (const cw_musicgen_card_run *run, cw_error *error);
 /* The weights, too, that make the keys and values of texts: else the processor makes them. Not in a prefixed model. */
 bool                  cw_musicgen_card_add_texts (cw_musicgen_card *weights, cw_error *error);
 bool                  cw_musicgen_card_makes_texts (const cw_musicgen_card *weights);

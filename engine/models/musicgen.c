@@ -759,15 +759,15 @@ begin_on_card (cw_musicgen_run *run)
     run->card.run = cw_musicgen_card_run_new (run->model->card, run->n_rows, run->max_steps, run->n_texts, run->later_positions, &run->card.trouble);
 }
 
-/* The card failed: the processor makes again what its caches held, and goes on from there. */
+/* The card failed, or has no room: the processor makes again what its caches held, and goes on from there. */
 static void
 leave_card (cw_musicgen_run *run)
 {
   const size_t n_vectors = run->card.n_vectors, n_ids = run->step - n_vectors;
 
+  cw_musicgen_card_run_why (run->card.run, &run->card.trouble);
   cw_musicgen_card_run_free (run->card.run);
   run->card.run = NULL;
-  cw_card_check (cw_musicgen_card_of (run->model->card), &run->card.trouble);
   run->step = 0;
   for (size_t i = 0; i < run->n_texts; i++)
     if (run->card.states[i])
@@ -813,10 +813,10 @@ cw_musicgen_run_draw (cw_musicgen_run *run, int32_t *tokens)
   return true;
 }
 
-const char *
+const cw_error *
 cw_musicgen_run_trouble (const cw_musicgen_run *run)
 {
-  return run->card.trouble.message;
+  return &run->card.trouble;
 }
 
 size_t

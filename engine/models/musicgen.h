@@ -99,8 +99,8 @@ struct cw_card;
 bool cw_musicgen_to_card (cw_musicgen *model, struct cw_card *card, cw_error *error);
 /* The weights, too, that make the keys and values of texts; without them the processor does. */
 bool cw_musicgen_texts_to_card (cw_musicgen *model, cw_error *error);
-/* Has the run left its card, or never been on one? Then the sentence why ("" when it was not meant for one). */
-const char *cw_musicgen_run_trouble (const cw_musicgen_run *run);
+/* Has the run left its card, or found no room there? Then why; else, and where it was not meant for one, CW_OK. */
+const cw_error *cw_musicgen_run_trouble (const cw_musicgen_run *run);
 /* Launches and copies of a drawn step; 0 off the card. */
 size_t      cw_musicgen_run_n_nodes (const cw_musicgen_run *run);
 

@@ -41,21 +41,51 @@ close_side (side *s)
 }
 
 enum { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH }; /* tests/cuda-on-cpu/include/cuda-on-cpu.h */
+enum { COC_CALLS, COC_LAUNCHES };
 #define LAUNCH_FAILURE 719
 #define INVALID_VALUE  1
 #define OUT_OF_MEMORY  2
 
+/* The stand-in's function @name, from the module that CW_CUDA_MODULE names, to *@function; NULL when it is none. */
+static inline void
+find_in_stand_in (const char *name, void *function)
+{
+  const char *module = getenv ("CW_CUDA_MODULE");
+  void       *library = dlopen (module ? module : "", RTLD_NOW), *symbol = library ? dlsym (library, name) : NULL;
+
+  memcpy (function, &symbol, sizeof symbol);
+}
+
 /* The @nth call of the kind @call from now on fails with @error. */
 typedef void (*fail_fn) (int call, long nth, int error);
 
-/* The stand-in's, from the module that CW_CUDA_MODULE names; NULL when it is none. */
 static inline fail_fn
 find_fail (void)
 {
-  const char *module = getenv ("CW_CUDA_MODULE");
-  void       *library = dlopen (module ? module : "", RTLD_NOW), *symbol = library ? dlsym (library, "coc_fail") : NULL;
-  fail_fn     fail;
+  fail_fn fail;
 
-  memcpy (&fail, &symbol, sizeof fail);
+  find_in_stand_in ("coc_fail", &fail);
   return fail;
+}
+
+/* Counts calls of a kind: begin, and after them the number of those that went well. */
+#define COUNT_FROM 1000000l
+
+static inline long
+counted (int call)
+{
+  long (*left) (int call);
+
+  find_in_stand_in ("coc_left", &left);
+  return COUNT_FROM - left (call);
+}
+
+/* Kernels that ran since the start, also those of a graph. */
+static inline long
+n_kernels (void)
+{
+  long (*statistic) (int which);
+
+  find_in_stand_in ("coc_statistic", &statistic);
+  return statistic (COC_LAUNCHES);
 }

@@ -51,7 +51,7 @@ decode (const side *s, size_t n_signals, size_t push, bool *left)
     done += n_new;
   }
   CHECK (done == n, "%zu samples, expected %zu", done, n);
-  *left = *cw_encodec_stream_trouble (stream) != '\0';
+  *left = cw_encodec_stream_trouble (stream)->code != CW_OK;
   cw_encodec_stream_free (stream);
   return sound;
 }

@@ -2,7 +2,7 @@
  *
  * test-generate-card.c: clips made on the card have the processor's codes: greedy, drawn by top-k and by top-p, with and without guidance,
  *     in several takes, continued, and longer than the window. And when the card fails, at whatever launch or allocation, the clip is
- *     finished on the processor, and it is the same clip.
+ *     finished on the processor, it is the same clip, and a sentence says so.
  *
  *     test-generate-card MODEL [failures|precisions]
  */
@@ -15,6 +15,9 @@ static const char *folder;
 typedef struct {
   cw_codes *codes;
   double    sums[CW_TAKES_MAX];
+  unsigned  n_notices;
+  char      notice[640]; /* the last */
+  long      n_kernels;   /* that the card ran for it */
 } clip;
 
 static void
@@ -26,11 +29,20 @@ add_block (const cw_block *block, void *user)
     c->sums[block->take] += (double) block->samples[i] * (double) ((block->start + i) % 97 + 1);
 }
 
+static void
+add_notice (const char *sentence, void *user)
+{
+  clip *c = user;
+
+  c->n_notices++;
+  snprintf (c->notice, sizeof c->notice, "%s", sentence);
+}
+
 static clip
 make (const side *s, const cw_request *request)
 {
   clip          c = { 0 };
-  const cw_sink sink = { .block = add_block, .user = &c };
+  const cw_sink sink = { .block = add_block, .user = &c, .notice = add_notice };
   cw_error      error = { 0 };
 
   CHECK (cw_generate (s->model, request, &sink, &c.codes, &error) == CW_OK, "%s", error.message);
@@ -157,28 +169,113 @@ test_long (const side *cpu, const side *card)
 
 /* ---- the card fails ----------------------------------------------------------------------------------------------------------- */
 
+#define FRAMES 9.0
+
+/* Calls of a kind that go to the card for a clip, and the clip. */
+static long
+count_calls (fail_fn fail, int call, clip *c)
+{
+  side       card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
+  cw_request request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
+  const long before = n_kernels ();
+  long       n;
+
+  fail (call, COUNT_FROM, OUT_OF_MEMORY);
+  *c = make (&card, &request);
+  n = counted (call);
+  c->n_kernels = n_kernels () - before;
+  fail (call, -1, 0);
+  close_side (&card);
+  return n;
+}
+
 static void
 test_launches (fail_fn fail, const clip *expected)
 {
-  static const long nth[] = { 0, 3, 30, 90, 200 };
+  clip        whole;
+  const long  n = count_calls (fail, COC_LAUNCH, &whole);
+  const long  nth[] = { 0, 3, n / 4, n / 2, 3 * n / 4, n - 2 };
 
+  CHECK (n > 16 && whole.n_notices == 0, "a clip makes %ld launches and %u notices", n, whole.n_notices);
+  cw_codes_free (whole.codes);
   for (size_t i = 0; i < sizeof nth / sizeof *nth; i++) {
     side       card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
-    cw_request request = request_of (&card, 9.0 / cw_model_get_info (card.model)->frame_rate_hz);
+    cw_request request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
     clip       c;
     char       what[64];
 
-    snprintf (what, sizeof what, "launch %ld fails", nth[i]);
+    snprintf (what, sizeof what, "launch %ld of %ld fails", nth[i], n);
     fail (COC_LAUNCH, nth[i], LAUNCH_FAILURE);
     c = make (&card, &request);
+    CHECK (counted (COC_LAUNCH) > COUNT_FROM, "%s: it did not come", what);
     fail (COC_LAUNCH, -1, 0);
     same (expected, &c, what);
+    CHECK (c.n_notices == 1 && strstr (c.notice, "failed") && strstr (c.notice, "The processor"), "%s: %u notices, “%s”", what, c.n_notices,
+           c.notice);
     cw_codes_free (c.codes);
     c = make (&card, &request);
     same (expected, &c, "the clip behind a failure");
     cw_codes_free (c.codes);
     close_side (&card);
   }
+}
+
+/* Allocations that the text encoder makes; without room the processor reads the text, and nothing is said. */
+static long
+count_text_calls (fail_fn fail)
+{
+  side          card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
+  const int32_t ids[] = { 1, 2, 3 };
+  float        *hidden = calloc (3 * cw_t5_get_config (card.model->t5)->width, sizeof *hidden);
+  long          n;
+
+  fail (COC_ALLOCATION, COUNT_FROM, OUT_OF_MEMORY);
+  CHECK (cw_t5_encode (card.model->t5, ids, 3, 3, hidden, NULL) == CW_OK, "the text is not encoded");
+  n = counted (COC_ALLOCATION);
+  fail (COC_ALLOCATION, -1, 0);
+  free (hidden);
+  close_side (&card);
+  return n;
+}
+
+/* Memory runs out within a clip, and the card is well: a sentence says so exactly where the processor makes some of it, and the next clip is the
+ * card's again. */
+static void
+test_clip_allocations (fail_fn fail, const clip *expected)
+{
+  clip       whole;
+  const long n = count_calls (fail, COC_ALLOCATION, &whole), n_text = count_text_calls (fail);
+  unsigned   n_told = 0;
+
+  CHECK (n > n_text + 10 && n_text > 3, "a clip makes %ld allocations, its text %ld", n, n_text);
+  cw_codes_free (whole.codes);
+  for (long nth = n_text; nth < n; nth++) {
+    side       card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
+    cw_request request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
+    const long before = n_kernels ();
+    clip       c;
+    char       what[64];
+
+    snprintf (what, sizeof what, "allocation %ld of %ld fails in a clip", nth, n);
+    fail (COC_ALLOCATION, nth, OUT_OF_MEMORY);
+    c = make (&card, &request);
+    c.n_kernels = n_kernels () - before;
+    CHECK (counted (COC_ALLOCATION) > COUNT_FROM, "%s: it did not come", what);
+    fail (COC_ALLOCATION, -1, 0);
+    same (expected, &c, what);
+    CHECK (c.n_notices == (c.n_kernels < whole.n_kernels), "%s: %u notices, “%s”; the card ran %ld of %ld kernels", what, c.n_notices, c.notice,
+           c.n_kernels, whole.n_kernels);
+    CHECK (c.n_notices == 0 || (strstr (c.notice, "no room for the c") && strstr (c.notice, "The processor") && strstr (c.notice, "need less")),
+           "%s: “%s”", what, c.notice);
+    n_told += c.n_notices;
+    cw_codes_free (c.codes);
+    c = make (&card, &request);
+    same (expected, &c, "the clip behind one without room");
+    CHECK (c.n_notices == 0, "behind one without room: “%s”", c.notice);
+    cw_codes_free (c.codes);
+    close_side (&card);
+  }
+  CHECK (n_told > 10, "%u notices", n_told);
 }
 
 /* While the columns of a continuation are fed, by cuBLAS where the weights have 16 bits: an error that stays, and one that does not. */
@@ -241,7 +338,7 @@ main (int argc, char **argv)
   }
 
   const fail_fn fail = find_fail ();
-  cw_request    request = request_of (&cpu, 9.0 / cw_model_get_info (cpu.model)->frame_rate_hz);
+  cw_request    request = request_of (&cpu, FRAMES / cw_model_get_info (cpu.model)->frame_rate_hz);
   clip          expected = make (&cpu, &request);
 
   if (!fail) {
@@ -250,6 +347,7 @@ main (int argc, char **argv)
   }
   test_launches (fail, &expected);
   test_long_launches (fail, &cpu);
+  test_clip_allocations (fail, &expected);
   test_allocations (fail, &expected);
   cw_codes_free (expected.codes);
   close_side (&cpu);

@@ -37,6 +37,8 @@ COC_API void coc_set_order (enum coc_order order, unsigned seed);
  * An error of the sticky sort (an illegal address, a launch failure, an ECC error, …) stays until cudaDeviceReset. */
 enum coc_call { COC_ANY_CALL, COC_ALLOCATION, COC_LAUNCH, COC_N_CALLS };
 COC_API void coc_fail (enum coc_call call, long nth, cudaError_t error);
+/* Calls of that sort that still go well before that failure; negative when it has come, or was not asked for. */
+COC_API long coc_left (enum coc_call call);
 /* From now on every call answers @error, as after a lost device; cudaSuccess brings it back. Unlike a sticky error it survives
  * cudaDeviceReset. cudaErrorNoDevice and cudaErrorInsufficientDriver make the device look absent. */
 COC_API void coc_lose_device (cudaError_t error);

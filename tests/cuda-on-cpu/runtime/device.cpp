@@ -132,6 +132,13 @@ coc_fail (enum coc_call kind, long nth, cudaError_t error)
   failures[kind] = { nth, error };
 }
 
+long
+coc_left (enum coc_call kind)
+{
+  std::lock_guard<std::recursive_mutex> guard (lock);
+  return failures[kind].left;
+}
+
 void
 coc_lose_device (cudaError_t error)
 {
