@@ -43,3 +43,16 @@ cw_add (size_t a, size_t b, size_t *sum)
 {
   return !__builtin_add_overflow (a, b, sum);
 }
+
+/* a + b and a * b, or SIZE_MAX, which then stays: for sizes that are counted before anybody asks for them. */
+static inline size_t
+cw_sum (size_t a, size_t b)
+{
+  return cw_add (a, b, &a) ? a : SIZE_MAX;
+}
+
+static inline size_t
+cw_product (size_t a, size_t b)
+{
+  return cw_mul (a, b, &a) ? a : SIZE_MAX;
+}

@@ -109,6 +109,14 @@ typedef struct {
   cw_tensor w, scales, groups; /* as in the file, data unset; no dimensions: the storage has none */
 } layout;
 
+cw_dtype
+cw_stored_dtype (cw_storage storage, cw_dtype in_file)
+{
+  static const cw_dtype dtypes[] = { [CW_STORE_BF16] = CW_BF16, [CW_STORE_F16] = CW_F16, [CW_STORE_INT8] = CW_I8, [CW_STORE_INT4] = CW_U8 };
+
+  return storage == CW_STORE_AS_IS ? in_file : dtypes[storage];
+}
+
 static layout
 layout_of (cw_storage storage, uint64_t n_out, uint64_t n_in)
 {

@@ -14,6 +14,9 @@
 
 typedef enum { CW_STORE_AS_IS, CW_STORE_BF16, CW_STORE_F16, CW_STORE_INT8, CW_STORE_INT4 } cw_storage;
 
+/* What a matrix is stored as that lies in the file as @in_file. */
+cw_dtype cw_stored_dtype (cw_storage storage, cw_dtype in_file);
+
 typedef struct cw_prepared cw_prepared;
 
 /* Where a model takes its weights from, and how its matrices are to be stored. */

@@ -371,6 +371,15 @@ cw_weights_shape (const cw_weights *weights, const char *name, uint64_t *rows, u
   return true;
 }
 
+cw_dtype
+cw_weights_dtype (const cw_weights *weights, const char *name)
+{
+  origin           from;
+  const cw_tensor *tensor = find (weights, name, &from);
+
+  return tensor ? tensor->dtype : CW_F32;
+}
+
 /* Some pieces of the tensor, evenly spread: a fine-tuned model differs in all of them, and the rest need not be read. What the system maps
  * around them, a good part of a file that it has in its memory, is let go again. */
 static void

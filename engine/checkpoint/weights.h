@@ -34,6 +34,8 @@ size_t cw_weights_n_bytes (const cw_weights *weights);   /* of all files */
 bool   cw_weights_has (const cw_weights *weights, const char *name);
 /* Rows and columns of the matrix @name; false when there is none. */
 bool   cw_weights_shape (const cw_weights *weights, const char *name, uint64_t *rows, uint64_t *columns);
+/* What @name is stored as; CW_F32 when there is none of that name. */
+cw_dtype cw_weights_dtype (const cw_weights *weights, const char *name);
 /* SHA-256 in hex over each file's name, header, size and samples of each tensor, and over @config_text. */
 void   cw_weights_hash (const cw_weights *weights, const char *config_text, size_t n, char hex[65]);
 

@@ -102,20 +102,29 @@ cw_parse_bytes (const char *text, size_t *n_bytes)
   return true;
 }
 
+void
+cw_card_look (cw_card *card)
+{
+  size_t total, may;
+
+  card->module->memory (card->gpu, &card->info.free_bytes, &total);
+  may = card->info.free_bytes + card->used;
+  card->budget = may > 2 * RESERVE_BYTES ? may - RESERVE_BYTES : may;
+  if (card->limit && card->limit < card->budget)
+    card->budget = card->limit;
+}
+
 static bool
 set_budget (cw_card *card, size_t vram_bytes, cw_error *error)
 {
   const char *asked = getenv ("CW_VRAM");
-  size_t      total;
 
-  card->module->memory (card->gpu, &card->info.free_bytes, &total);
   if (vram_bytes == 0 && asked && *asked && !cw_parse_bytes (asked, &vram_bytes)) {
     cw_fail (error, CW_ERROR_ARGUMENT, "CW_VRAM is “%s”; an amount of memory like 6G or 800M was expected.", asked);
     return false;
   }
-  card->budget = card->info.free_bytes > 2 * RESERVE_BYTES ? card->info.free_bytes - RESERVE_BYTES : card->info.free_bytes;
-  if (vram_bytes && vram_bytes < card->budget)
-    card->budget = vram_bytes;
+  card->limit = vram_bytes;
+  cw_card_look (card);
   return cw_card_check (card, error) == CW_OK;
 }
 
@@ -302,24 +311,31 @@ cw_card_arena_free (cw_card_arena *arena)
 
 /* ---- weights ------------------------------------------------------------------------------------------------------------- */
 
+static size_t
+round_up (size_t n, size_t to)
+{
+  return n > SIZE_MAX - to ? SIZE_MAX : (n + to - 1) / to * to;
+}
+
 /* Rows and columns as they are stored: those of 8 and 4 bits are padded. */
 static void
-stored_shape (const cw_linear *linear, size_t *rows, size_t *columns)
+stored_shape (size_t n_out, size_t n_in, cw_dtype dtype, size_t *rows, size_t *columns)
 {
-  const bool quantised = linear->w.dtype == CW_I8 || linear->w.dtype == CW_U8;
+  const bool quantised = dtype == CW_I8 || dtype == CW_U8;
 
-  *rows = linear->w.dims[0];
-  *columns = linear->w.dims[1];
-  if (quantised) {
-    *rows = (*rows + CW_TILE_ROWS - 1) / CW_TILE_ROWS * CW_TILE_ROWS;
-    *columns = (*columns + CW_PAD - 1) / CW_PAD * CW_PAD;
-  }
+  *rows = quantised ? round_up (n_out, CW_TILE_ROWS) : n_out;
+  *columns = quantised ? round_up (n_in, CW_PAD) : n_in;
 }
 
 size_t
-cw_card_linear_bytes (const cw_linear *linear)
+cw_card_matrix_bytes (size_t n_out, size_t n_in, cw_dtype dtype)
 {
-  return cw_linear_bytes (linear) + (linear->bias ? linear->w.dims[0] * sizeof (float) : 0);
+  size_t rows, columns;
+
+  stored_shape (n_out, n_in, dtype, &rows, &columns);
+  if (dtype == CW_U8)
+    return cw_product (rows, cw_sum (columns / 2 + columns / CW_Q4_GROUP, sizeof (float)));
+  return cw_product (rows, cw_sum (cw_product (columns, cw_dtype_size (dtype)), dtype == CW_I8 ? sizeof (float) : 0));
 }
 
 cw_gpu_matrix
@@ -329,7 +345,7 @@ cw_card_put_linear (cw_card_arena *arena, const cw_linear *linear)
   cw_gpu_matrix  matrix = { .n_out = (uint32_t) linear->w.dims[0], .n_in = (uint32_t) linear->w.dims[1], .dtype = (int) dtype };
   size_t         rows, columns;
 
-  stored_shape (linear, &rows, &columns);
+  stored_shape (linear->w.dims[0], linear->w.dims[1], dtype, &rows, &columns);
   matrix.w = dtype == CW_U8 ? cw_card_put (arena, linear->w.data, rows, columns / 2)
                             : cw_card_put (arena, linear->w.data, rows, columns * cw_dtype_size (dtype));
   if (dtype == CW_I8 || dtype == CW_U8)

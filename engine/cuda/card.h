@@ -18,6 +18,7 @@ typedef struct cw_card {
   const cw_cuda_module *module;
   cw_gpu               *gpu;
   cw_gpu_info           info;
+  size_t                limit;        /* bytes that the person allows; 0: no limit */
   size_t                budget, used; /* bytes that may be, and that are taken */
   char                  name[32];     /* "cuda", "cuda:1", "cuda-on-cpu" */
 } cw_card;
@@ -26,6 +27,8 @@ typedef struct cw_card {
  * CW_VRAM says ("6G", "800M"), else what is free but for a reserve. NULL and @error when there is no module or no card that works. */
 cw_card *cw_card_open (const char *name, size_t vram_bytes, cw_error *error);
 void     cw_card_close (cw_card *card);
+/* Sets the budget anew, by what is free now. */
+void     cw_card_look (cw_card *card);
 /* The module that @name needs, which stays open; NULL and @error. */
 const cw_cuda_module *cw_card_find_module (const char *name, cw_error *error);
 /* N of "cuda:N", else 0. */
@@ -59,5 +62,5 @@ void  cw_card_arena_free (cw_card_arena *arena);
 
 /* @linear's matrix as it is, and its bias. */
 cw_gpu_matrix cw_card_put_linear (cw_card_arena *arena, const cw_linear *linear);
-/* Bytes that it takes there. */
-size_t        cw_card_linear_bytes (const cw_linear *linear);
+/* Bytes that a matrix takes there, without a bias. */
+size_t        cw_card_matrix_bytes (size_t n_out, size_t n_in, cw_dtype dtype);

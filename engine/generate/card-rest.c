@@ -25,8 +25,15 @@ add (char *note, size_t size, const char *format, ...)
 static void
 move_codec (cw_model *model, cw_card *card, char *note, size_t size)
 {
-  const char *space = *note ? " " : "";
-  cw_error    trouble = { 0 };
+  const char    *space = *note ? " " : "";
+  const cw_plan *plan = model->planned && model->plan.on_card ? &model->plan : NULL;
+  cw_error       trouble = { 0 };
+
+  if (plan && !plan->codec_on_card) {
+    add (note, size, "%sThe processor decodes the sound: beside that there is no room for the codec's %.0f MB.", space,
+         (double) cw_sum (plan->needs[plan->precision].codec, plan->needs[plan->precision].codec_stream) / 1e6);
+    return;
+  }
 
   if (!cw_encodec_to_card (model->codec, card, &trouble)) {
     add (note, size, "%sThe processor decodes the sound: %.250s", space, trouble.message);
@@ -49,15 +56,24 @@ move_text_encoder (cw_model *model, cw_card *card, bool decoder_there, char *not
     add (note, size, " So is the text encoder: %.0f MB.", (double) cw_t5_bytes_on_card (model->t5) / 1e6);
 }
 
+/* What may be taken now of @budget, so that @keep_bytes stay. */
+static void
+keep (cw_card *card, size_t budget, size_t keep_bytes)
+{
+  card->budget = budget > keep_bytes ? budget - keep_bytes : 0;
+}
+
 void
-cw_model_rest_to_card (cw_model *model, bool decoder_there, size_t keep_bytes, char *note, size_t size)
+cw_model_rest_to_card (cw_model *model, const cw_plan_need *decoder, char *note, size_t size)
 {
   cw_card     *card = model->engine->card;
-  const size_t budget = card->budget;
+  const size_t budget = card->budget, clip = decoder ? cw_sum (decoder->caches, decoder->workspace) : 0;
+  const size_t clip_and_stream = decoder ? cw_sum (clip, decoder->codec_stream) : 0;
 
-  card->budget = budget > keep_bytes ? budget - keep_bytes : 0;
+  keep (card, budget, clip_and_stream);
   move_codec (model, card, note, size);
+  keep (card, budget, cw_encodec_bytes_on_card (model->codec) ? clip_and_stream : clip);
   if (model->t5)
-    move_text_encoder (model, card, decoder_there, note, size);
+    move_text_encoder (model, card, decoder != NULL, note, size);
   card->budget = budget;
 }

@@ -94,6 +94,8 @@ prepare_prefix (cw_conditions *conditions, bool several, cw_error *error)
   const size_t     limit = cw_melody_get_config (model->melody)->chroma.max_samples;
   size_t           n_floats;
 
+  if (conditions->prefix) /* of an earlier run */
+    return CW_OK;
   for (size_t i = 0; i < conditions->n_texts; i++) {
     cw_condition_text *text = &conditions->texts[i];
     float             *projected = malloc (text->n * width * sizeof *projected);

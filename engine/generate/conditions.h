@@ -47,7 +47,8 @@ void      cw_conditions_clear (cw_conditions *conditions);
 bool      cw_conditions_any (const cw_conditions *conditions);
 /* Positions that the run needs in front of the codes, at most. */
 size_t    cw_conditions_n_prefix (const cw_conditions *conditions);
-/* Gives the texts to @run, which must outlive the conditions and has room for n_texts. @several: the clip has more than one window. */
+/* Gives the texts to @run, which must outlive the conditions and has room for n_texts. @several: the clip has more than one window. May be
+ * called anew for another run, of no more rows than the first; the request then says how many takes it has. */
 cw_status cw_conditions_bind (cw_conditions *conditions, cw_musicgen_run *run, size_t n_rows, bool several, cw_error *error);
 
 /* Empties the run's caches and puts in front of the codes what is in force at @frame of the clip, for a window that begins at @start. */

@@ -7,7 +7,7 @@
  *     sound to continue ─ codec's encoder ─ codes of the clip's first frames                             once
  *     columns of what a window begins with ─ fed to the decoder's caches                                 each window
  *     columns of the delay pattern ─ decoder step ─ guidance ─ sampling ─ the next column                each step
- *     frames that are whole ─ codec's stream ─ block                                                      each FIRST_PUSH or PUSH frames
+ *     frames that are whole ─ codec's stream ─ block                                                      each FIRST_PUSH or CW_PUSH_FRAMES
  *
  * Rows of a step: the takes with the text, then, with guidance, the same takes without: one pass over the weights for all.
  * The caches hold one window; the codec's stream runs through all of them. See windows.h.
@@ -21,13 +21,13 @@
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
 #include "generate/magnet.h"
+#include "generate/take-turns.h"
 #include "generate/windows.h"
 #include "models/delay-pattern.h"
 #include "sampling/philox.h"
 #include "sampling/sampler.h"
 
 #define FIRST_PUSH 10 /* frames of the first pushes: sound comes soon */
-#define PUSH       24
 #define FEED       64 /* columns that are fed between two looks at the cancel flag */
 
 /* How much is done, and what it took. */
@@ -37,10 +37,15 @@ typedef struct {
   double steps_s, feeding_s;
 } tally;
 
+/* All takes of the request, or those of one turn: see take-turns.h. Then what stands behind arena is made anew for each. */
 typedef struct {
   cw_model         *model;
-  const cw_request *request;
+  cw_request        turn;      /* the request, with its takes only */
+  const cw_request *request;   /* that */
   const cw_sink    *sink;
+  cw_take_turns     turns;
+  unsigned          n_turn;    /* this one's number */
+  int32_t          *given;     /* [K, plan.n_given]: codes of the sound to continue, once they are known; freed at the end */
   cw_arena          arena;
   cw_musicgen_run  *run;
   cw_conditions     conditions;
@@ -59,6 +64,7 @@ typedef struct {
   char             *scratch;   /* for sampling: n_threads of scratch_bytes */
   size_t            scratch_bytes;
   cw_clip_decoder   decoder;   /* of all takes */
+  bool              guided;    /* the null branches are there, too */
   bool              whole;     /* its codec normalises over the clip: all frames in one push */
   double            began_s;   /* clock at the call */
   tally             done;
@@ -85,7 +91,7 @@ tell_progress (const pass *p, cw_stage stage)
     .stage = stage,
     .step = done->n_steps,
     .n_steps = done->n_steps_total,
-    .n_samples = p->decoder.n_samples,
+    .n_samples = p->n_turn == 0 ? p->decoder.n_samples : p->plan.n_frames * p->model->info.hop_samples,
     .n_samples_total = is_endless (p) ? 0 : p->plan.n_frames * p->model->info.hop_samples,
     .elapsed_s = cw_now_s () - p->began_s,
     .remaining_s = -1.0,
@@ -102,6 +108,35 @@ tell_progress (const pass *p, cw_stage stage)
   p->sink->progress (&progress, p->sink->user);
 }
 
+static void
+give_notice (const pass *p, const char *sentence)
+{
+  if (p->sink && p->sink->notice)
+    p->sink->notice (sentence, p->sink->user);
+}
+
+/* Once a model: there was no room on the card for the best. */
+static void
+tell_plan (pass *p)
+{
+  cw_model *model = p->model;
+
+  if (model->planned && model->plan.lowered && !model->told_plan)
+    give_notice (p, model->plan.sentence);
+  model->told_plan = true;
+}
+
+static void
+tell_turns (const pass *p)
+{
+  char sentence[480];
+
+  snprintf (sentence, sizeof sentence,
+            "The card “%.200s” has room for %u of the %u takes at once, so they are made in %u turns. Shorter clips or weights of fewer bits need less.",
+            p->model->engine->card->info.name, p->turns.n_each, p->request->n_takes, p->turns.n_turns);
+  give_notice (p, sentence);
+}
+
 /* What happened, what the processor does instead, and what helps. */
 static void
 tell (const pass *p, const cw_error *why, const char *what)
@@ -112,8 +147,7 @@ tell (const pass *p, const cw_error *why, const char *what)
   char        sentence[sizeof why->message + 160];
 
   snprintf (sentence, sizeof sentence, "%s The processor %s.%s", why->message, what, advice);
-  if (p->sink && p->sink->notice)
-    p->sink->notice (sentence, p->sink->user);
+  give_notice (p, sentence);
 }
 
 /* Once for each: the run, or the codec alone, is not on its card any more. */
@@ -152,26 +186,56 @@ plan_windows (pass *p)
   p->window = cw_windows_first (&p->plan);
   cw_windows_count (&p->plan, &n_windows, &p->done.n_steps_total, &p->done.n_fed_total);
   p->done.n_steps_total += n_windows * (cw_delay_count (&p->pattern) - 1);
+  p->done.n_steps_total *= p->turns.n_turns;
+  p->done.n_fed_total *= p->turns.n_turns;
   p->n_kept = request->endless ? p->window.start + p->plan.n_window : p->plan.n_frames;
 }
 
-/* All memory of the pass. */
-static cw_status
-prepare (pass *p, cw_error *error)
+/* Columns that the caches hold: no window has more than the first. */
+static size_t
+n_columns (const pass *p)
 {
-  cw_model                 *model = p->model;
-  const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
-  const bool                guided = p->request->guidance != 1.0f && cw_conditions_any (&p->conditions);
-  size_t                    n_codes;
+  return cw_conditions_n_prefix (&p->conditions) + cw_delay_n_steps (&p->pattern);
+}
 
-  p->whole = cw_encodec_get_config (model->codec)->net.group_norm;
+/* Frames that go to the codec together, at most. */
+static size_t
+max_push (const pass *p)
+{
+  return p->whole ? p->plan.n_frames : CW_PUSH_FRAMES;
+}
+
+/* What all turns have in common. */
+static void
+plan_turns (pass *p)
+{
+  const cw_musicgen_config *config = cw_musicgen_get_config (p->model->musicgen);
+
+  p->guided = p->turn.guidance != 1.0f && cw_conditions_any (&p->conditions);
+  p->whole = cw_encodec_get_config (p->model->codec)->net.group_norm;
   p->k = config->n_codebooks;
   p->v = config->codebook_size;
   p->pattern = (cw_delay_pattern){ .n_codebooks = p->k, .group = config->n_channels, .delayed = true };
   plan_windows (p);
   p->pattern.n_frames = p->window.n_frames;
+  p->turns = cw_take_turns_of (&p->conditions, p->turn.n_takes, p->guided ? 2 : 1, n_columns (p), max_push (p));
+  tell_plan (p);
+  if (p->turns.n_turns > 1)
+    tell_turns (p);
+}
+
+/* All memory of the turn. */
+static cw_status
+prepare (pass *p, cw_error *error)
+{
+  cw_model *model = p->model;
+  size_t    n_codes;
+
+  plan_windows (p);
+  p->pattern.n_frames = p->window.n_frames;
+  p->step = p->n_decoded = 0;
   p->n_takes = p->request->n_takes;
-  p->n_rows = guided ? 2 * p->n_takes : p->n_takes;
+  p->n_rows = p->guided ? 2 * p->n_takes : p->n_takes;
   p->scratch_bytes = (cw_sampler_scratch_bytes (p->v) + 63) & ~(size_t) 63;
   p->codes = cw_mul (p->n_takes * p->k, p->n_kept, &n_codes) ? cw_arena_new (&p->arena, int32_t, n_codes) : NULL;
   p->ids = cw_arena_new (&p->arena, int32_t, p->n_rows * FEED * p->k);
@@ -186,19 +250,17 @@ prepare (pass *p, cw_error *error)
   return CW_OK;
 }
 
-/* The decoder's caches and what the clip follows; then the codec, which on a card takes what they leave. No window has more columns than the
- * first. */
+/* The decoder's caches and what the clip follows; then the codec, which on a card takes what they leave. */
 static cw_status
 prepare_run (pass *p, cw_error *error)
 {
-  const size_t n_columns = cw_conditions_n_prefix (&p->conditions) + cw_delay_n_steps (&p->pattern);
-  cw_status    status;
+  cw_status status;
 
-  if (!(p->run = cw_musicgen_run_new (p->model->musicgen, p->n_rows, n_columns, p->conditions.n_texts, error)))
+  if (!(p->run = cw_musicgen_run_new (p->model->musicgen, p->n_rows, n_columns (p), p->conditions.n_texts, error)))
     return CW_ERROR_MEMORY;
   if ((status = cw_conditions_bind (&p->conditions, p->run, p->n_rows, p->plan.n_frames > p->plan.n_window, error)) != CW_OK)
     return status;
-  return cw_clip_decoder_init (&p->decoder, p->model, p->request->first_take, p->request->n_takes, p->whole ? p->plan.n_frames : PUSH, error);
+  return cw_clip_decoder_init (&p->decoder, p->model, p->request->first_take, p->request->n_takes, max_push (p), error);
 }
 
 /* The sound to continue becomes the first codes of every take. */
@@ -206,13 +268,15 @@ static cw_status
 set_given (pass *p, cw_error *error)
 {
   const size_t n = p->plan.n_given;
-  cw_arena     arena = { 0 };
-  int32_t     *given = cw_arena_new (&arena, int32_t, p->k * n);
-  cw_status    status = cw_arena_ok (&arena, "the sound to continue", error) ? cw_read_given (p->model, p->request, p->sink, n, given, error) : CW_ERROR_MEMORY;
+  cw_status    status = CW_OK;
 
+  if (n && !p->given) {
+    if (!(p->given = calloc (p->k * n, sizeof *p->given)))
+      return cw_fail_memory (error, "the sound to continue", p->k * n * sizeof *p->given);
+    status = cw_read_given (p->model, p->request, p->sink, n, p->given, error);
+  }
   for (size_t i = 0; i < p->n_takes * p->k && n && status == CW_OK; i++)
-    memcpy (p->codes + i * p->n_kept, given + i % p->k * n, n * sizeof *given);
-  cw_arena_free (&arena);
+    memcpy (p->codes + i * p->n_kept, p->given + i % p->k * n, n * sizeof *p->given);
   return status;
 }
 
@@ -239,7 +303,7 @@ decode_ready (pass *p, decode_what what)
   cw_clip_decoder_collect (&p->decoder, false, p->sink);
   for (;;) {
     const size_t ready = known - p->n_decoded;
-    const size_t push = p->whole ? p->plan.n_frames : p->n_decoded < 2 * FIRST_PUSH ? FIRST_PUSH : PUSH;
+    const size_t push = p->whole || p->n_decoded >= 2 * FIRST_PUSH ? max_push (p) : FIRST_PUSH;
     const size_t now = ready < push ? ready : push;
     const bool   last = what == DECODE_END && now == ready;
 
@@ -475,10 +539,34 @@ keep_codes (const pass *p)
   return codes;
 }
 
+/* The takes of a turn. Those of the first are heard of in @codes, which may be NULL. */
+static cw_status
+make_turn (pass *p, cw_codes **codes, cw_error *error)
+{
+  cw_status status = prepare (p, error);
+
+  if (status == CW_OK)
+    status = prepare_run (p, error);
+  if (status == CW_OK) {
+    tell_progress (p, CW_STAGE_TEXT);
+    status = set_given (p, error);
+  }
+  if (status == CW_OK) {
+    status = make_windows (p, error);
+    if (codes && p->n_turn == 0 && (status == CW_OK || status == CW_ERROR_CANCELLED) && !p->request->endless)
+      *codes = keep_codes (p);
+  }
+  cw_clip_decoder_clear (&p->decoder);
+  cw_musicgen_run_free (p->run);
+  p->run = NULL;
+  cw_arena_free (&p->arena);
+  return status;
+}
+
 cw_status
 cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw_codes **codes, cw_error *error)
 {
-  pass      p = { .model = model, .request = request, .sink = sink, .began_s = cw_now_s () };
+  pass      p = { .model = model, .turn = *request, .request = &p.turn, .sink = sink, .turns = { 1, 1 }, .began_s = cw_now_s () };
   cw_error  spare;
   cw_status status;
 
@@ -491,23 +579,15 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
     return status;
   if (model->magnet.span_len)
     return cw_magnet_generate (model, request, sink, codes, error);
-  status = cw_conditions_read (&p.conditions, model, request, error);
+  status = cw_conditions_read (&p.conditions, model, &p.turn, error);
   if (status == CW_OK)
-    status = prepare (&p, error);
-  if (status == CW_OK)
-    status = prepare_run (&p, error);
-  if (status == CW_OK) {
-    tell_progress (&p, CW_STAGE_TEXT);
-    status = set_given (&p, error);
+    plan_turns (&p);
+  for (unsigned done = 0; status == CW_OK && done < request->n_takes; done += p.turn.n_takes, p.n_turn++) {
+    p.turn.first_take = request->first_take + done;
+    p.turn.n_takes = request->n_takes - done < p.turns.n_each ? request->n_takes - done : p.turns.n_each;
+    status = make_turn (&p, codes, error);
   }
-  if (status == CW_OK) {
-    status = make_windows (&p, error);
-    if (codes && (status == CW_OK || status == CW_ERROR_CANCELLED) && !request->endless)
-      *codes = keep_codes (&p);
-  }
-  cw_clip_decoder_clear (&p.decoder);
   cw_conditions_clear (&p.conditions);
-  cw_musicgen_run_free (p.run);
-  cw_arena_free (&p.arena);
+  free (p.given);
   return status;
 }

@@ -36,13 +36,17 @@ is_kind (const cw_json_scope *scope, const char *expected, cw_error *error)
 }
 
 static bool
-load_codec (cw_model *model, const cw_json_scope *scope, const char *prefix, cw_error *error)
+read_codec (const cw_json_scope *scope, cw_encodec_config *config, cw_error *error)
 {
-  cw_encodec_config config;
-  const cw_source   source = cw_model_source (model, CW_STORE_INT8);
+  return is_kind (scope, "encodec", error) && cw_encodec_config_read (config, scope, error);
+}
 
-  return is_kind (scope, "encodec", error) && cw_encodec_config_read (&config, scope, error) &&
-         (model->codec = cw_encodec_load (model->engine->be, &config, &source, prefix, error));
+static bool
+load_codec (cw_model *model, const cw_encodec_config *config, const char *prefix, cw_error *error)
+{
+  const cw_source source = cw_model_source (model, CW_STORE_INT8);
+
+  return (model->codec = cw_encodec_load (model->engine->be, config, &source, prefix, error)) != NULL;
 }
 
 /* A JSON file of the folder that may be missing. False when it is there and broken. */
@@ -59,52 +63,21 @@ read_optional (const cw_model *model, const char *name, char **path, json_t **js
 }
 
 static bool
-load_melody (cw_model *model, const cw_json_scope *scope, cw_error *error)
+read_melody (const cw_model *model, const cw_json_scope *scope, size_t width, size_t rate_hz, cw_melody_config *config, cw_error *error)
 {
-  const size_t      width = cw_musicgen_get_config (model->musicgen)->width;
-  const cw_source   source = cw_model_source (model, CW_STORE_AS_IS);
-  cw_melody_config  config;
-  char             *path;
-  json_t           *json;
-  bool              ok = read_optional (model, "preprocessor_config.json", &path, &json, error);
+  char   *path;
+  json_t *json;
+  bool    ok = read_optional (model, "preprocessor_config.json", &path, &json, error);
   const cw_json_scope preprocessor = { json, path, "" };
 
-  ok = ok && cw_melody_config_read (&config, scope, json ? &preprocessor : NULL, width, error);
-  if (ok && config.chroma.rate_hz != cw_encodec_get_config (model->codec)->rate_hz) {
+  ok = ok && cw_melody_config_read (config, scope, json ? &preprocessor : NULL, width, error);
+  if (ok && config->chroma.rate_hz != rate_hz) {
     cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s”: sampling_rate is %zu, but the codec's is %zu; equal ones were expected.", path,
-             config.chroma.rate_hz, cw_encodec_get_config (model->codec)->rate_hz);
+             config->chroma.rate_hz, rate_hz);
     ok = false;
   }
-  ok = ok && (model->melody = cw_melody_load (model->engine->be, &config, &source, error));
   json_decref (json);
   free (path);
-  return ok;
-}
-
-/* @prefixed: MusicGen Melody. */
-static bool
-load_musicgen (cw_model *model, const cw_json_scope *scope, bool prefixed, cw_error *error)
-{
-  cw_json_scope      text, decoder, codec;
-  cw_t5_config       text_config;
-  cw_musicgen_config config;
-  cw_backend        *be = model->engine->be;
-  const cw_source    wide = cw_model_source (model, CW_STORE_INT8), narrow = cw_model_source (model, CW_STORE_INT4);
-  char              *tokenizer = cw_join_path (model->folder, "tokenizer.json");
-  bool               ok = tokenizer || cw_fail_memory (error, "a path", 0) == CW_OK;
-
-  ok = ok && cw_json_object (scope, "text_encoder", "text_encoder.", &text, error) &&
-       cw_json_object (scope, "decoder", "decoder.", &decoder, error) &&
-       cw_json_object (scope, "audio_encoder", "audio_encoder.", &codec, error) && is_kind (&text, "t5", error) &&
-       cw_t5_config_read (&text_config, &text, error) &&
-       cw_musicgen_config_read (&config, &decoder, text_config.width, error);
-  config.prefixed = prefixed;
-  ok = ok && (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
-       (model->t5 = cw_t5_load (be, &text_config, &wide, "text_encoder.", error)) &&
-       (model->musicgen = cw_musicgen_load (be, &config, &narrow, error)) &&
-       load_codec (model, &codec, "audio_encoder.", error) && cw_model_parts_fit (model, scope->path, error) &&
-       (!prefixed || load_melody (model, scope, error));
-  free (tokenizer);
   return ok;
 }
 
@@ -112,9 +85,8 @@ load_musicgen (cw_model *model, const cw_json_scope *scope, bool prefixed, cw_er
 
 /* The window, and generation_config.json, when the folder has one. */
 static bool
-read_defaults (cw_model *model, cw_error *error)
+read_defaults (cw_model *model, const cw_musicgen_config *lm, cw_error *error)
 {
-  const cw_musicgen_config *lm = cw_musicgen_get_config (model->musicgen);
   const size_t              late = lm->n_codebooks / lm->n_channels - 1;
   cw_model_info *info = &model->info;
   char          *path;
@@ -149,15 +121,75 @@ read_defaults (cw_model *model, cw_error *error)
 
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
 
-/* The configuration counts for the checkpoint's name, whatever its spacing and order. */
-static bool
-prepare (cw_model *model, const json_t *config, const cw_model_options *options, cw_error *error)
-{
-  char *text = json_dumps (config, JSON_COMPACT | JSON_SORT_KEYS);
-  bool  ok = text ? cw_model_prepare (model, text, strlen (text), options, error) : cw_fail_memory (error, "the configuration's text", 0) == CW_OK;
+/* What config.json says. */
+typedef struct {
+  cw_t5_config       text;
+  cw_musicgen_config decoder;
+  cw_encodec_config  codec;
+  cw_melody_config   melody; /* of decoder.prefixed */
+} configs;
 
+/* The configuration counts for the checkpoint's name, whatever its spacing and order. @all NULL: a codec alone. */
+static bool
+prepare (cw_model *model, const json_t *config, const cw_model_options *options, const configs *all, cw_error *error)
+{
+  char      *text = json_dumps (config, JSON_COMPACT | JSON_SORT_KEYS);
+  const bool ok = text || cw_fail_memory (error, "the configuration's text", 0) == CW_OK;
+  bool       prepared = false;
+
+  if (ok && all)
+    prepared = cw_model_prepare (model, text, strlen (text), options,
+                                 &(cw_model_parts){ &all->decoder, &all->codec, &all->text, all->decoder.prefixed ? all->melody.length : 0 }, error);
+  else if (ok)
+    prepared = cw_model_prepare (model, text, strlen (text), options, NULL, error);
   free (text);
+  return prepared;
+}
+
+/* @prefixed: MusicGen Melody. */
+static bool
+read_musicgen (const cw_model *model, const cw_json_scope *scope, bool prefixed, configs *all, cw_error *error)
+{
+  cw_json_scope text, decoder, codec;
+
+  if (!cw_json_object (scope, "text_encoder", "text_encoder.", &text, error) || !cw_json_object (scope, "decoder", "decoder.", &decoder, error) ||
+      !cw_json_object (scope, "audio_encoder", "audio_encoder.", &codec, error) || !is_kind (&text, "t5", error) ||
+      !cw_t5_config_read (&all->text, &text, error) || !cw_musicgen_config_read (&all->decoder, &decoder, all->text.width, error) ||
+      !read_codec (&codec, &all->codec, error))
+    return false;
+  all->decoder.prefixed = prefixed;
+  return !prefixed || read_melody (model, scope, all->decoder.width, all->codec.rate_hz, &all->melody, error);
+}
+
+static bool
+load_musicgen (cw_model *model, const cw_json_scope *scope, bool prefixed, const cw_model_options *options, cw_error *error)
+{
+  configs     all;
+  cw_backend *be = model->engine->be;
+  cw_source   plain, wide, narrow;
+  char       *tokenizer = cw_join_path (model->folder, "tokenizer.json");
+  bool        ok = tokenizer || cw_fail_memory (error, "a path", 0) == CW_OK;
+
+  ok = ok && read_musicgen (model, scope, prefixed, &all, error) && read_defaults (model, &all.decoder, error) &&
+       prepare (model, scope->object, options, &all, error);
+  plain = cw_model_source (model, CW_STORE_AS_IS);
+  wide = cw_model_source (model, CW_STORE_INT8);
+  narrow = cw_model_source (model, CW_STORE_INT4);
+  ok = ok && (model->tokenizer = cw_tokenizer_load (tokenizer, error)) &&
+       (model->t5 = cw_t5_load (be, &all.text, &wide, "text_encoder.", error)) &&
+       (model->musicgen = cw_musicgen_load (be, &all.decoder, &narrow, error)) && load_codec (model, &all.codec, "audio_encoder.", error) &&
+       cw_model_parts_fit (model, scope->path, error) && (!prefixed || (model->melody = cw_melody_load (be, &all.melody, &plain, error)));
+  free (tokenizer);
   return ok;
+}
+
+static bool
+load_encodec (cw_model *model, const cw_json_scope *scope, const cw_model_options *options, cw_error *error)
+{
+  cw_encodec_config config;
+
+  return read_codec (scope, &config, error) && prepare (model, scope->object, options, NULL, error) && load_codec (model, &config, "", error) &&
+         cw_encodec_load_encoder (model->codec, error) == CW_OK;
 }
 
 bool
@@ -179,14 +211,12 @@ cw_load_huggingface (cw_model *model, const cw_model_options *options, cw_error 
                kind ? kind : "missing");
       ok = false;
     }
-    ok = ok && (model->weights = cw_weights_open (model->folder, error)) && prepare (model, json, options, error);
-    if (ok && strcmp (kind, "encodec") == 0) {
-      model->info.family = "encodec";
-      ok = load_codec (model, &scope, "", error) && cw_encodec_load_encoder (model->codec, error) == CW_OK;
-    } else if (ok) {
-      model->info.family = "musicgen";
-      ok = load_musicgen (model, &scope, strcmp (kind, "musicgen_melody") == 0, error) && read_defaults (model, error);
-    }
+    ok = ok && (model->weights = cw_weights_open (model->folder, error));
+    model->info.family = ok && strcmp (kind, "encodec") == 0 ? "encodec" : "musicgen";
+    if (ok && strcmp (kind, "encodec") == 0)
+      ok = load_encodec (model, &scope, options, error);
+    else
+      ok = ok && load_musicgen (model, &scope, strcmp (kind, "musicgen_melody") == 0, options, error);
   }
   json_decref (json);
   free (path);

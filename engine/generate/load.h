@@ -13,12 +13,22 @@ char *cw_join_path (const char *folder, const char *name);
  * the codec's LSTM at no less than 8 bits. */
 cw_source cw_model_source (cw_model *model, cw_storage narrowest);
 
-/* Names the checkpoint by its weights and the text of its configuration, settles the precision and opens the cache of weights. */
-bool cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, cw_error *error);
+/* The parts of a model whose decoder can go to a card; @n_prefix: vectors that stand in front of the codes beside the text. */
+typedef struct {
+  const cw_musicgen_config *decoder;
+  const cw_encodec_config  *codec;
+  const cw_t5_config       *text;
+  size_t                    n_prefix;
+} cw_model_parts;
 
-/* Puts the codec and what reads texts on the engine's card, but for @keep_bytes that a clip needs, and appends to @note, of @size bytes, what is
- * there now: card-rest.c. @decoder_there: is MusicGen's decoder? */
-void cw_model_rest_to_card (cw_model *model, bool decoder_there, size_t keep_bytes, char *note, size_t size);
+/* Names the checkpoint by its weights and the text of its configuration, plans what goes to the card, settles the precision and opens the
+ * cache of weights. The window is set before. @parts NULL: no card runs its decoder. False without an error when only the plan is wanted. */
+bool cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, const cw_model_parts *parts,
+                       cw_error *error);
+
+/* Puts the codec and what reads texts on the engine's card, and appends to @note, of @size bytes, what is there now: card-rest.c. @decoder:
+ * what the decoder, which is there, still needs for a clip; NULL: it is not there. */
+void cw_model_rest_to_card (cw_model *model, const cw_plan_need *decoder, char *note, size_t size);
 
 /* The parts must fit: as many codebooks of the same size, one codec run for each side. */
 bool cw_model_parts_fit (const cw_model *model, const char *path, cw_error *error);

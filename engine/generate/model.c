@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "models/musicgen-card.h"
 
 size_t
 cw_model_codec_channels (const cw_model *model)
@@ -59,13 +58,7 @@ base_name (const char *folder)
 cw_source
 cw_model_source (cw_model *model, cw_storage narrowest)
 {
-  static const cw_storage storages[CW_N_PRECISIONS] = {
-    [CW_PRECISION_BF16] = CW_STORE_BF16, [CW_PRECISION_F16] = CW_STORE_F16,
-    [CW_PRECISION_INT8] = CW_STORE_INT8, [CW_PRECISION_INT4] = CW_STORE_INT4,
-  };
-  const cw_storage storage = storages[model->info.precision]; /* CW_STORE_AS_IS for f32 */
-
-  return (cw_source){ model->weights, model->prepared, storage < narrowest ? storage : narrowest };
+  return (cw_source){ model->weights, model->prepared, cw_plan_storage (model->info.precision, narrowest) };
 }
 
 bool
@@ -114,17 +107,56 @@ cw_precision_from_name (const char *name, cw_precision *precision)
   return false;
 }
 
-bool
-cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, cw_error *error)
+/* What the processor takes when the person leaves it open. */
+static cw_precision
+precision_on_cpu (const cw_model *model, cw_precision asked)
 {
-  cw_precision *precision = &model->info.precision;
+  const bool small = cw_weights_n_bytes (model->weights) <= SMALL_BYTES;
 
+  return asked != CW_PRECISION_AUTO ? asked : small ? CW_PRECISION_F32 : CW_PRECISION_INT8;
+}
+
+/* What is asked of the card. */
+static void
+set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
+{
+  const cw_weights *weights = model->weights;
+  cw_card          *card = model->engine->card;
+
+  model->ask = (cw_plan_ask){ .decoder = *parts->decoder, .codec = *parts->codec, .text = *parts->text, .n_prefix = parts->n_prefix,
+                              .decoder_file = cw_weights_dtype (weights, "decoder.model.decoder.layers.0.fc1.weight"),
+                              .positions_file = cw_weights_dtype (weights, "decoder.model.decoder.embed_positions.weights"),
+                              .codec_file = cw_weights_dtype (weights, "audio_encoder.decoder.layers.1.lstm.weight_ih_l0"),
+                              .text_file = cw_weights_dtype (weights, "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight"),
+                              .asked = asked, .on_cpu = precision_on_cpu (model, asked), .small = cw_weights_n_bytes (weights) <= SMALL_BYTES,
+                              .n_frames = model->window_frames, .budget = model->vram_bytes };
+  model->ask.clip_s = (double) model->window_frames * (double) parts->codec->hop_samples / (double) parts->codec->rate_hz;
+  if (!model->vram_bytes) {
+    cw_card_look (card);
+    model->ask.budget = card->budget > card->used ? card->budget - card->used : 0;
+    model->ask.card = card->info.name;
+  }
+}
+
+bool
+cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, const cw_model_parts *parts,
+                  cw_error *error)
+{
+  const cw_precision asked = options && !model->only_looked_at ? options->precision : CW_PRECISION_F32;
+  cw_precision      *precision = &model->info.precision;
+
+  if (parts && !model->only_looked_at && (model->engine->card || model->vram_bytes)) {
+    set_ask (model, asked, parts);
+    if (!model->settled && !cw_plan_make (&model->plan, &model->ask, error))
+      return false;
+    model->planned = true;
+  }
+  if (model->only_planned)
+    return false;
   cw_weights_hash (model->weights, config_text, n, model->info.hash);
   if (model->only_looked_at)
     cw_weights_skip_values (model->weights);
-  *precision = options && !model->only_looked_at ? options->precision : CW_PRECISION_F32;
-  if (*precision == CW_PRECISION_AUTO)
-    *precision = cw_weights_n_bytes (model->weights) <= SMALL_BYTES ? CW_PRECISION_F32 : CW_PRECISION_INT8;
+  *precision = model->planned ? model->plan.precision : precision_on_cpu (model, asked);
   if (*precision == CW_PRECISION_F32)
     return true;
   model->prepared = cw_prepared_open (options->cache_folder, model->info.hash, precision_names[*precision], error);
@@ -133,39 +165,22 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
 
 /* ---- the card ----------------------------------------------------------------------------------------------------
 
- * What of the model goes there is said in info.device_note; where it does not fit, the processor does it. */
+ * The decoder goes there as planned, then the others, of which as much as leaves room for a clip. What is there is said in
+ * info.device_note. False and @trouble: there was less room than was planned with. */
 static bool
-move_decoder (cw_model *model, cw_card *card)
+move_to_card (cw_model *model, cw_error *trouble)
 {
-  cw_error trouble = { 0 };
+  cw_card            *card = model->engine->card;
+  const cw_plan_need *need = &model->plan.needs[model->info.precision];
+  const bool          there = model->planned && model->plan.on_card;
 
-  if (!cw_musicgen_to_card (model->musicgen, card, &trouble)) {
-    snprintf (model->device_note, sizeof model->device_note, "The processor makes the clips: %.400s", trouble.message);
+  if (there && !cw_musicgen_to_card (model->musicgen, card, trouble))
     return false;
-  }
-  model->info.device = card->info.name;
-  snprintf (model->device_note, sizeof model->device_note, "The decoder is on “%s”: %.0f MB in %s, %.0f MB are left.", card->info.name,
-            (double) cw_musicgen_card_bytes (model->musicgen) / 1e6, cw_precision_name (model->info.precision),
-            (double) (card->budget - card->used) / 1e6);
-  return true;
-}
-
-/* The decoder first, then as much of the others as leaves room for a clip of a take and its null branch. */
-static void
-move_to_card (cw_model *model)
-{
-  cw_card *card = model->engine->card;
-  bool     there;
-  size_t   clip = 0;
-
-  model->info.device = "cpu";
-  model->info.device_note = model->device_note;
-  if (!card)
-    return;
-  there = model->musicgen && model->magnet.span_len == 0 && move_decoder (model, card);
   if (there)
-    clip = cw_musicgen_card_run_bytes (model->musicgen, 2, model->window_frames + cw_musicgen_get_config (model->musicgen)->n_codebooks);
-  cw_model_rest_to_card (model, there, clip, model->device_note, sizeof model->device_note);
+    model->info.device = card->info.name;
+  snprintf (model->device_note, sizeof model->device_note, "%s", model->plan.sentence);
+  cw_model_rest_to_card (model, there ? need : NULL, model->device_note, sizeof model->device_note);
+  return true;
 }
 
 /* ---- loading ---------------------------------------------------------------------------------------------------- */
@@ -180,6 +195,8 @@ describe (cw_model *model)
 
   info->name = model->name;
   info->folder = model->folder;
+  info->device = "cpu";
+  info->device_note = model->device_note;
   info->rate_hz = (unsigned) codec->rate_hz;
   info->n_channels = (unsigned) (codec->net.n_channels * cw_model_n_sides (model));
   info->n_codebooks = (unsigned) (model->musicgen ? cw_musicgen_get_config (model->musicgen)->n_codebooks : codec->n_books);
@@ -215,14 +232,12 @@ is_audiocraft (const char *folder)
   return !found && cw_is_audiocraft (folder);
 }
 
+/* A model of which nothing is read yet. */
 static cw_model *
-load (cw_engine *engine, const char *folder, const cw_model_options *options, bool only_look, cw_error *error)
+begin (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
 {
   cw_model *model = calloc (1, sizeof *model);
-  cw_error  spare;
 
-  if (!error)
-    error = &spare;
   *error = (cw_error){ 0 };
   if (!model || !(model->folder = strdup (folder)) || !(model->name = options && options->name ? strdup (options->name) : base_name (folder))) {
     cw_fail_memory (error, "the model", sizeof *model);
@@ -230,32 +245,95 @@ load (cw_engine *engine, const char *folder, const cw_model_options *options, bo
     return NULL;
   }
   model->engine = engine;
-  model->only_looked_at = only_look;
-  if (!(is_audiocraft (folder) ? cw_load_audiocraft : cw_load_huggingface) (model, options, error)) {
+  return model;
+}
+
+/* Reads what a begun model is to hold; frees it after an error. */
+static cw_model *
+load (cw_model *model, const cw_model_options *options, cw_error *error)
+{
+  const bool loaded = model && (is_audiocraft (model->folder) ? cw_load_audiocraft : cw_load_huggingface) (model, options, error);
+
+  if (model && model->only_planned && error->code == CW_OK)
+    return model;
+  if (!loaded) {
     cw_model_free (model);
     return NULL;
   }
   describe (model);
   if (model->prepared)
     cw_prepared_finish (model->prepared);
-  if (!only_look)
-    move_to_card (model);
   return model;
+}
+
+/* After a trial in which the card gave less than it said: the model anew, with a plan that asks for less. */
+static cw_model *
+load_lower (cw_model *tried, const cw_model_options *options, const cw_error *trouble, cw_error *error)
+{
+  cw_model *model = begin (tried->engine, tried->folder, options, error);
+
+  if (trouble->code == CW_ERROR_MEMORY)
+    cw_plan_lower (&tried->plan, &tried->ask, trouble->message);
+  else
+    cw_plan_to_cpu (&tried->plan, &tried->ask, trouble->message);
+  if (model) {
+    model->plan = tried->plan;
+    model->settled = true;
+  }
+  cw_model_free (tried);
+  return load (model, options, error);
 }
 
 cw_model *
 cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
 {
-  return load (engine, folder, options, false, error);
+  cw_error  spare, trouble;
+  cw_model *model;
+
+  error = error ? error : &spare;
+  model = load (begin (engine, folder, options, error), options, error);
+  while (model && engine->card) {
+    trouble = (cw_error){ 0 };
+    if (move_to_card (model, &trouble))
+      break;
+    model = load_lower (model, options, &trouble, error); /* each turn goes down */
+  }
+  return model;
+}
+
+cw_status
+cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, size_t vram_bytes, cw_plan *plan, cw_error *error)
+{
+  cw_error  spare;
+  cw_model *model = begin (engine, folder, options, error = error ? error : &spare);
+
+  if (model) {
+    model->only_planned = true;
+    model->vram_bytes = vram_bytes;
+  }
+  if (!(model = load (model, options, error)))
+    return error->code;
+  if (model->planned)
+    *plan = model->plan;
+  else if (!engine->card && !vram_bytes)
+    cw_fail (error, CW_ERROR_DEVICE, "There is no card that could be planned for; name an amount of memory.");
+  else
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s” is no model whose decoder goes to a card: MusicGen and AudioGen are.", model->name);
+  cw_model_free (model);
+  return error->code;
 }
 
 cw_status
 cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error)
 {
-  cw_error        spare;
-  cw_model       *model = load (engine, folder, options, true, error = error ? error : &spare);
-  const cw_status status = model ? cw_encodec_load_encoder (model->codec, error) : error->code;
+  cw_error  spare;
+  cw_model *model = begin (engine, folder, options, error = error ? error : &spare);
+  cw_status status;
 
+  if (model)
+    model->only_looked_at = true;
+  model = load (model, options, error);
+  status = model ? cw_encodec_load_encoder (model->codec, error) : error->code;
   cw_model_free (model);
   return status;
 }

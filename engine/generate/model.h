@@ -8,12 +8,15 @@
 #include "checkpoint/prepared.h"
 #include "cuda/card.h"
 #include "engine.h"
+#include "generate/card-plan.h"
 #include "models/encodec.h"
 #include "models/magnet.h"
 #include "models/melody.h"
 #include "models/musicgen.h"
 #include "models/t5.h"
 #include "text/tokenizer.h"
+
+#define CW_PUSH_FRAMES 24 /* that go to the codec together, at most, while a clip is made */
 
 struct cw_engine {
   cw_backend *be;   /* the processor: always there */
@@ -32,9 +35,16 @@ struct cw_model {
   cw_encodec   *codec;
   cw_magnet_config magnet; /* span_len 0: musicgen is no MAGNeT */
   cw_model_info info;
-  char          device_note[sizeof ((cw_error *) 0)->message];
+  cw_plan_ask   ask;       /* where planned: what was asked of the card, and what goes there */
+  cw_plan       plan;
+  bool          planned;   /* there is a card for the decoder, or one is imagined */
+  bool          settled;   /* the plan was there before the configuration was read: a narrower one, after a trial */
+  bool          told_plan; /* that there was no room for the best */
+  char          device_note[2 * sizeof ((cw_error *) 0)->message];
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */
   bool          only_looked_at; /* cw_model_check: values are not read */
+  bool          only_planned;  /* cw_model_plan: nothing is loaded */
+  size_t        vram_bytes;    /* of a card that is imagined; 0: the engine's */
   double        stride;        /* how far the window moves on by default, as a part of it; 0: it cannot extend */
 };
 

@@ -109,7 +109,7 @@ typedef struct cw_model cw_model;
 /* What the weights are stored as while they are used. Fewer bits are read faster, and what is read is what takes the time. How
  * much each costs in quality: PERFORMANCE.md. */
 typedef enum {
-  CW_PRECISION_AUTO, /* int8, but for models so small that they stay in the processor's caches */
+  CW_PRECISION_AUTO, /* int8, but f32 for models so small that they stay in the processor's caches; on a card f16, or the widest that fits */
   CW_PRECISION_F32,  /* as stored in the file, widened to f32: exact */
   CW_PRECISION_BF16,
   CW_PRECISION_F16,
@@ -164,6 +164,28 @@ typedef struct {
   float       guidance_last;
 } cw_model_info;
 
+/* What of a card's memory a model takes, in bytes; SIZE_MAX: more than can be counted. */
+typedef struct {
+  size_t weights, caches, workspace; /* the decoder's; of one take with guidance, as long as the window */
+  size_t codec, codec_stream;        /* the codec's weights; its state and buffers for such a take */
+  size_t text;                       /* the text encoder, and what makes the keys and values of texts */
+  size_t clip;                       /* what is needed: the first three */
+  size_t total;
+} cw_plan_need;
+
+/* How a model goes to a card: decided before a weight is read. */
+typedef struct {
+  bool         on_card;        /* else the processor makes the clips */
+  bool         codec_on_card, text_on_card; /* else the processor decodes the sound, reads the texts */
+  bool         lowered;        /* there was no room for the best: see sentence */
+  cw_precision precision;      /* that is used, there or there */
+  size_t       budget_bytes;   /* of the card's memory */
+  double       clip_s;         /* what is planned for: clips so long */
+  unsigned     n_takes;        /* that there is room for at once, at most CW_TAKES_MAX; more are made in several turns */
+  cw_plan_need needs[CW_N_PRECISIONS]; /* of each precision; 0 for auto */
+  char         sentence[480];  /* what was needed, what was there, what is done */
+} cw_plan;
+
 /* Loads a model from its folder, in either format:
  *   Hugging Face: MusicGen and MusicGen Melody (config.json, generation_config.json, tokenizer.json, model.safetensors or its shards),
  *     EnCodec (config.json, model.safetensors);
@@ -178,6 +200,11 @@ cw_model            *cw_model_load (cw_engine *engine, const char *folder, const
  * codec's, whose matrices are computed. Takes seconds at most, and little memory. */
 cw_status            cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error);
 void                 cw_model_free (cw_model *model);
+/* What cw_model_load would do with the engine's card, or with one that has @vram_bytes for it (0: the engine's). Reads the model's
+ * configuration and headers. CW_ERROR_UNSUPPORTED for a model whose decoder no card runs, CW_ERROR_DEVICE when there is no card and no
+ * size of one. */
+cw_status            cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, size_t vram_bytes, cw_plan *plan,
+                                    cw_error *error);
 const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the model */
 
 /* ---- a request and what comes back -------------------------------------------------------------------------- */

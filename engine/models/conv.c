@@ -108,6 +108,11 @@ cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, s
   else
     conv->pad_right = config->causal ? 0 : total / 2;
   conv->pad_left = total - conv->pad_right;
+  conv->normed = config->group_norm;
+  conv->taps.m = shape.transposed ? c_out * shape.stride : c_out;
+  conv->taps.r = c_in * (shape.transposed ? conv->n_shifts : shape.kernel);
+  if (!fetch->source.weights) /* a sketch */
+    return;
 
   local.arena = &unpacked;
   cw_conv_fetch_weight (&local, &w, dims, 3, name);
@@ -121,7 +126,6 @@ cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, s
   }
   cw_arena_free (&unpacked);
 
-  conv->normed = config->group_norm;
   if (conv->normed) {
     cw_fetch_vector (fetch, &conv->norm.gamma, c_out, "%s.norm.weight", name);
     cw_fetch_vector (fetch, &conv->norm.beta, c_out, "%s.norm.bias", name);

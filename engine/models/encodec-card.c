@@ -83,13 +83,25 @@ cw_encodec_card_of (const cw_encodec_card *codec)
 }
 
 size_t
-cw_encodec_card_bytes (const cw_seanet *decoder, const cw_tensor *books, size_t n_books)
+cw_encodec_card_n_bytes (const cw_encodec_card *codec)
 {
-  size_t n = cw_seanet_card_bytes (decoder);
+  return codec->arena.n_bytes + cw_seanet_card_n_bytes (codec->net);
+}
 
-  for (size_t i = 0; i < n_books; i++)
-    n += cw_tensor_n_elements (&books[i]) * sizeof (float);
-  return n;
+size_t
+cw_encodec_card_weight_bytes (const cw_seanet *decoder, size_t n_books, size_t codebook_size)
+{
+  const size_t book = cw_sum (cw_product (cw_product (codebook_size, decoder->c_in), sizeof (float)), sizeof (float *));
+
+  return cw_sum (cw_seanet_card_weight_bytes (decoder), cw_product (n_books, book));
+}
+
+size_t
+cw_encodec_card_stream_bytes (const cw_seanet *decoder, size_t n_books, size_t max_frames, size_t n_signals)
+{
+  const size_t frame = n_books * sizeof (int32_t) + decoder->c_in * sizeof (float);
+
+  return cw_sum (cw_seanet_card_stream_bytes (decoder, max_frames, n_signals), cw_product (cw_product (n_signals, max_frames), frame));
 }
 
 /* ---- a stream -------------------------------------------------------------------------------------------------------------- */
@@ -143,6 +155,12 @@ cw_encodec_card_stream_free (cw_encodec_card_stream *stream)
   cw_card_arena_free (&stream->arena);
   cw_arena_free (&stream->host);
   free (stream);
+}
+
+size_t
+cw_encodec_card_stream_n_bytes (const cw_encodec_card_stream *stream)
+{
+  return stream->arena.n_bytes + cw_seanet_card_stream_n_bytes (stream->net);
 }
 
 void

@@ -14,12 +14,17 @@ cw_encodec_card *cw_encodec_card_new (cw_card *card, const cw_seanet *decoder, c
 void             cw_encodec_card_free (cw_encodec_card *codec);
 cw_card         *cw_encodec_card_of (const cw_encodec_card *codec);
 /* Bytes that it takes there. */
-size_t           cw_encodec_card_bytes (const cw_seanet *decoder, const cw_tensor *books, size_t n_books);
+size_t           cw_encodec_card_n_bytes (const cw_encodec_card *codec);
+/* The same of a codec that is not loaded yet, from a sketch of its decoder (cw_seanet_sketch): SIZE_MAX when that is not a size. And what a
+ * stream takes. */
+size_t           cw_encodec_card_weight_bytes (const cw_seanet *decoder, size_t n_books, size_t codebook_size);
+size_t           cw_encodec_card_stream_bytes (const cw_seanet *decoder, size_t n_books, size_t max_frames, size_t n_signals);
 
 /* As cw_encodec_stream_new. */
 cw_encodec_card_stream *cw_encodec_card_stream_new (cw_encodec_card *codec, size_t max_frames, size_t n_signals, cw_error *error);
 void                    cw_encodec_card_stream_free (cw_encodec_card_stream *stream);
 void                    cw_encodec_card_stream_reset (cw_encodec_card_stream *stream);
+size_t                  cw_encodec_card_stream_n_bytes (const cw_encodec_card_stream *stream);
 
 /* Queues a push, see cw_encodec_stream_push, and returns at once. The one before must have been collected. */
 void cw_encodec_card_stream_queue (cw_encodec_card_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n,

@@ -582,7 +582,13 @@ cw_encodec_to_card (cw_encodec *codec, cw_card *card, cw_error *error)
 size_t
 cw_encodec_bytes_on_card (const cw_encodec *codec)
 {
-  return cw_encodec_card_bytes (codec->decoder, codec->books, codec->config.n_books);
+  return codec->card ? cw_encodec_card_n_bytes (codec->card) : 0;
+}
+
+size_t
+cw_encodec_stream_bytes_on_card (const cw_encodec *codec, size_t max_frames, size_t n_signals)
+{
+  return codec->card ? cw_encodec_card_stream_bytes (codec->decoder, codec->config.n_books, max_frames, n_signals) : 0;
 }
 
 void

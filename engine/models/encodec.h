@@ -92,8 +92,9 @@ bool   cw_encodec_stream_collect (cw_encodec_stream *stream, bool wait, const fl
  * not for a card, and the processor does it. A stream whose card fails goes on on the processor with the same samples. */
 struct cw_card;
 bool        cw_encodec_to_card (cw_encodec *codec, struct cw_card *card, cw_error *error);
-/* Bytes that the copy takes. */
+/* Bytes that the copy takes, and that a stream takes there; 0 when there is none. */
 size_t      cw_encodec_bytes_on_card (const cw_encodec *codec);
+size_t      cw_encodec_stream_bytes_on_card (const cw_encodec *codec, size_t max_frames, size_t n_signals);
 /* Has the stream left its card, or found no room there? Then why, else CW_OK. */
 const cw_error *cw_encodec_stream_trouble (const cw_encodec_stream *stream);
 

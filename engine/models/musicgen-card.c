@@ -212,41 +212,29 @@ cw_musicgen_card_makes_texts (const cw_musicgen_card *weights)
 }
 
 size_t
-cw_musicgen_card_bytes (const cw_musicgen *model)
+cw_musicgen_card_n_bytes (const cw_musicgen_card *weights)
 {
-  const cw_musicgen_config *config = &model->config;
-  size_t                    n = config->n_positions * config->width * cw_dtype_size (model->positions.dtype);
+  return weights->arena.n_bytes;
+}
 
-  for (size_t i = 0; i < config->n_layers; i++) {
-    const cw_musicgen_layer *l = &model->layers[i];
-    const cw_linear         *all[] = { &l->q, &l->k, &l->v, &l->o, &l->cross_q, &l->cross_o, &l->fc1, &l->fc2 };
-
-    for (size_t j = 0; j < sizeof all / sizeof *all; j++)
-      n += cw_card_linear_bytes (all[j]);
-    n += 6 * config->width * sizeof (float);
-  }
-  for (size_t i = 0; i < config->n_codebooks; i++)
-    n += cw_card_linear_bytes (&model->heads[i]) + (config->codebook_size + 1) * config->width * cw_dtype_size (model->embeddings[i].dtype);
-  return n;
+size_t
+cw_musicgen_card_text_n_bytes (const cw_musicgen_card *weights)
+{
+  return weights->text_arena.n_bytes;
 }
 
 /* ---- a run ------------------------------------------------------------------------------------------------------------------ */
 
-static size_t
-batch_of (size_t n_rows)
+size_t
+cw_musicgen_card_batch (size_t n_rows)
 {
   return n_rows < PREFILL ? PREFILL / n_rows : 1;
 }
 
 size_t
-cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n_rows, size_t max_steps)
+cw_musicgen_card_run_n_bytes (const cw_musicgen_card_run *run)
 {
-  const cw_musicgen_config *config = &model->config;
-  const size_t              caches = 2 * config->n_layers * max_steps * config->width * cw_dtype_size (cache_type (model));
-  const size_t              column = (3 + CW_GPU_SPLITS) * config->width + 2 * CW_GPU_SPLITS * config->heads + config->ffn;
-  const size_t              work = (batch_of (n_rows) * column + config->n_codebooks * config->codebook_size) * sizeof (float);
-
-  return n_rows * (caches + work);
+  return run->arena.n_bytes;
 }
 
 static cw_gpu_columns
@@ -264,7 +252,7 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
 {
   const cw_musicgen_config *config = &weights->model->config;
   const cw_cuda_module     *m = weights->card->module;
-  const size_t              c = config->width, k = config->n_codebooks, n_items = n_rows * batch_of (n_rows);
+  const size_t              c = config->width, k = config->n_codebooks, n_items = n_rows * cw_musicgen_card_batch (n_rows);
   const size_t              n_pieces = n_items * config->heads * CW_GPU_SPLITS;
   cw_musicgen_card_run     *run = calloc (1, sizeof *run);
 
@@ -273,7 +261,7 @@ cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_s
     return NULL;
   }
   *run = (cw_musicgen_card_run){ .weights = weights, .arena = { .card = weights->card }, .n_rows = n_rows, .max_steps = max_steps,
-                                  .batch = batch_of (n_rows) };
+                                  .batch = cw_musicgen_card_batch (n_rows) };
   run->layer_bytes = n_rows * max_steps * c * cw_dtype_size (cache_type (weights->model));
   run->keys = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);
   run->values = cw_card_take (&run->arena, config->n_layers, run->layer_bytes);

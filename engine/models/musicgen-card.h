@@ -14,9 +14,22 @@ typedef struct cw_musicgen_card_run cw_musicgen_card_run;
 /* Copies the weights as they are stored. @model and @card must outlive it. NULL and @error: no room, or a shape that the kernels do not do. */
 cw_musicgen_card *cw_musicgen_card_new (cw_card *card, const cw_musicgen *model, cw_error *error);
 void              cw_musicgen_card_free (cw_musicgen_card *weights);
-/* Bytes that the weights take there, and a run's caches and workspace. */
-size_t            cw_musicgen_card_bytes (const cw_musicgen *model);
-size_t            cw_musicgen_card_run_bytes (const cw_musicgen *model, size_t n_rows, size_t max_steps);
+/* Bytes that they take there, without those of cw_musicgen_card_add_texts; and a run, with its texts. */
+size_t            cw_musicgen_card_n_bytes (const cw_musicgen_card *weights);
+size_t            cw_musicgen_card_text_n_bytes (const cw_musicgen_card *weights);
+size_t            cw_musicgen_card_run_n_bytes (const cw_musicgen_card_run *run);
+
+/* ---- the same before anything is there, from the configuration alone; SIZE_MAX when that is not a size -------------------------- */
+
+/* @storage: of the layers; @in_file: of the file's matrices, and so of the tables; @positions: of their table. */
+size_t            cw_musicgen_card_weight_bytes (const cw_musicgen_config *config, cw_storage storage, cw_dtype in_file, cw_dtype positions);
+size_t            cw_musicgen_card_text_weight_bytes (const cw_musicgen_config *config, cw_storage storage, cw_dtype in_file);
+/* A run's caches of keys and values: of the steps, and of texts of @n_tokens tokens in all. And what else it takes. */
+size_t            cw_musicgen_card_cache_bytes (const cw_musicgen_config *config, cw_storage storage, size_t n_rows, size_t max_steps, size_t n_tokens);
+size_t            cw_musicgen_card_work_bytes (const cw_musicgen_config *config, size_t n_rows, size_t max_steps);
+
+/* Columns of a row that go through the layers together, at most. */
+size_t            cw_musicgen_card_batch (size_t n_rows);
 
 /* As cw_musicgen_run_new; @later: positions behind the model's table, or NULL. */
 cw_musicgen_card_run *cw_musicgen_card_run_new (cw_musicgen_card *weights, size_t n_rows, size_t max_steps, size_t n_texts, const float *later,

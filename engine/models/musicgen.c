@@ -141,15 +141,18 @@ fetch_layer (cw_fetch *fetch, cw_musicgen_layer *l, const cw_musicgen_config *co
 }
 
 /* What the heads lose goes straight into the logits, and they are few: they are stored one size wider than the layers. */
+cw_storage
+cw_musicgen_head_storage (cw_storage layers)
+{
+  return layers == CW_STORE_INT8 ? CW_STORE_F16 : layers == CW_STORE_INT4 ? CW_STORE_INT8 : layers;
+}
+
 static void
 fetch_heads (cw_fetch *fetch, cw_musicgen *model)
 {
   const cw_storage layers = fetch->source.storage;
 
-  if (layers == CW_STORE_INT8)
-    fetch->source.storage = CW_STORE_F16;
-  else if (layers == CW_STORE_INT4)
-    fetch->source.storage = CW_STORE_INT8;
+  fetch->source.storage = cw_musicgen_head_storage (layers);
   for (unsigned i = 0; i < model->config.n_codebooks && !fetch->failed; i++) {
     cw_fetch_linear (fetch, &model->heads[i], model->config.codebook_size, model->config.width, "decoder.lm_heads.%u.weight", i);
     model->head_list[i] = &model->heads[i];
@@ -745,6 +748,17 @@ bool
 cw_musicgen_texts_to_card (cw_musicgen *model, cw_error *error)
 {
   return cw_musicgen_card_add_texts (model->card, error);
+}
+
+size_t
+cw_musicgen_run_bytes_on_card (const cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_tokens)
+{
+  const cw_storage storage = model->cache == CW_F32 ? CW_STORE_AS_IS : CW_STORE_F16; /* the card's caches have no keys of 8 bits */
+
+  if (!model->card)
+    return 0;
+  return cw_sum (cw_musicgen_card_cache_bytes (&model->config, storage, n_rows, max_steps, n_tokens),
+                 cw_musicgen_card_work_bytes (&model->config, n_rows, max_steps));
 }
 
 static void

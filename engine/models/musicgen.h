@@ -38,6 +38,8 @@ cw_musicgen *cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config,
 void         cw_musicgen_free (cw_musicgen *model);
 
 const cw_musicgen_config *cw_musicgen_get_config (const cw_musicgen *model);
+/* What the heads are stored as beside layers of @layers. */
+cw_storage                cw_musicgen_head_storage (cw_storage layers);
 /* Bytes of weights that a step reads. */
 size_t                    cw_musicgen_step_bytes (const cw_musicgen *model);
 
@@ -99,6 +101,8 @@ struct cw_card;
 bool cw_musicgen_to_card (cw_musicgen *model, struct cw_card *card, cw_error *error);
 /* The weights, too, that make the keys and values of texts; without them the processor does. */
 bool cw_musicgen_texts_to_card (cw_musicgen *model, cw_error *error);
+/* Bytes that a run of so many takes there, with texts of @n_tokens tokens in all; 0 when there is no copy. */
+size_t      cw_musicgen_run_bytes_on_card (const cw_musicgen *model, size_t n_rows, size_t max_steps, size_t n_tokens);
 /* Has the run left its card, or found no room there? Then why; else, and where it was not meant for one, CW_OK. */
 const cw_error *cw_musicgen_run_trouble (const cw_musicgen_run *run);
 /* Launches and copies of a drawn step; 0 off the card. */

@@ -103,6 +103,12 @@ put_node (cw_card_arena *arena, card_node *to, const cw_node *from)
 }
 
 static size_t
+matrix_bytes (const cw_linear *linear)
+{
+  return cw_card_matrix_bytes (linear->w.dims[0], linear->w.dims[1], linear->w.dtype);
+}
+
+static size_t
 node_bytes (const cw_node *node)
 {
   size_t n = 0;
@@ -115,18 +121,24 @@ node_bytes (const cw_node *node)
            (node->residual.has_shortcut ? conv_bytes (&node->residual.shortcut) : 0);
   case CW_NODE_LSTM:
     for (size_t i = 0; i < node->lstm.n_layers; i++)
-      n += cw_card_linear_bytes (&node->lstm.input[i]) + cw_card_linear_bytes (&node->lstm.recurrent[i]);
+      n += matrix_bytes (&node->lstm.input[i]) + matrix_bytes (&node->lstm.recurrent[i]) + 4 * node->lstm.c * sizeof (float);
   }
   return n;
 }
 
 size_t
-cw_seanet_card_bytes (const cw_seanet *net)
+cw_seanet_card_n_bytes (const cw_seanet_card *weights)
+{
+  return weights->arena.n_bytes;
+}
+
+size_t
+cw_seanet_card_weight_bytes (const cw_seanet *net)
 {
   size_t n = 0;
 
   for (size_t i = 0; i < net->n_nodes; i++)
-    n += node_bytes (&net->nodes[i]);
+    n = cw_sum (n, node_bytes (&net->nodes[i]));
   return n;
 }
 
@@ -185,6 +197,8 @@ cw_seanet_card_free (cw_seanet_card *weights)
 /* What the nodes need at the most, in floats of one signal. */
 typedef struct {
   size_t input, y, inner, waiting, skip, lstm;
+  size_t widest;           /* channels of a node's input */
+  size_t state, max_out;   /* floats that the stream remembers, of all signals; columns that come out of a push */
 } needs;
 
 static void
@@ -218,6 +232,29 @@ add_needs (needs *all, const cw_node *node, size_t max_push)
   return max_out;
 }
 
+static needs
+count_needs (const cw_seanet *net, size_t max_push, size_t n_signals)
+{
+  needs all = { .max_out = max_push };
+
+  for (size_t i = 0; i < net->n_nodes; i++) {
+    all.state = cw_sum (all.state, cw_node_state_floats (&net->nodes[i], n_signals));
+    all.max_out = add_needs (&all, &net->nodes[i], all.max_out);
+    at_least (&all.widest, cw_node_c_in (&net->nodes[i]));
+  }
+  return all;
+}
+
+size_t
+cw_seanet_card_stream_bytes (const cw_seanet *net, size_t max_push, size_t n_signals)
+{
+  const needs  all = count_needs (net, max_push, n_signals);
+  const size_t signal = cw_sum (cw_sum (all.input, 2 * all.y), cw_sum (cw_sum (all.inner, all.waiting), cw_sum (all.skip, 6 * all.lstm)));
+  const size_t n_empty = (all.inner == 0) + (all.waiting == 0) + (all.skip == 0); /* a byte each */
+
+  return cw_sum (cw_product (cw_sum (cw_product (n_signals, signal), all.state), sizeof (float)), n_empty);
+}
+
 static float *
 take (cw_seanet_card_stream *stream, size_t n_floats)
 {
@@ -233,21 +270,16 @@ cw_seanet_card_stream_new (cw_seanet_card *weights, size_t max_push, size_t n_si
 {
   const cw_seanet       *net = weights->net;
   cw_seanet_card_stream *stream = calloc (1, sizeof *stream);
-  needs                  all = { 0 };
-  size_t                 widest = 0;
+  const needs            all = count_needs (net, max_push, n_signals);
 
   if (!stream) {
     cw_fail_memory (error, "the codec", sizeof *stream);
     return NULL;
   }
-  *stream = (cw_seanet_card_stream){ .weights = weights, .arena = { .card = weights->card }, .n_signals = n_signals, .max_out = max_push };
-  for (size_t i = 0; i < net->n_nodes; i++) {
-    stream->n_state += cw_node_state_floats (&net->nodes[i], n_signals);
-    stream->max_out = add_needs (&all, &net->nodes[i], stream->max_out);
-    at_least (&widest, cw_node_c_in (&net->nodes[i]));
-  }
-  if (widest * n_signals > ROWS_MAX) {
-    cw_fail (error, CW_ERROR_UNSUPPORTED, "%zu signals of up to %zu channels are more than the card's kernels take.", n_signals, widest);
+  *stream = (cw_seanet_card_stream){ .weights = weights, .arena = { .card = weights->card }, .n_signals = n_signals, .max_out = all.max_out,
+                                     .n_state = all.state };
+  if (all.widest * n_signals > ROWS_MAX) {
+    cw_fail (error, CW_ERROR_UNSUPPORTED, "%zu signals of up to %zu channels are more than the card's kernels take.", n_signals, all.widest);
     free (stream);
     return NULL;
   }
@@ -279,6 +311,12 @@ cw_seanet_card_stream_free (cw_seanet_card_stream *stream)
   cw_card_arena_free (&stream->arena);
   cw_arena_free (&stream->host);
   free (stream);
+}
+
+size_t
+cw_seanet_card_stream_n_bytes (const cw_seanet_card_stream *stream)
+{
+  return stream->arena.n_bytes;
 }
 
 size_t

@@ -30,6 +30,7 @@ typedef struct {
   cw_fetch   fetch;
   cw_seanet *net;
   unsigned   index; /* the next layer's number in the tensors' names */
+  cw_dtype   in_file; /* of a sketch: what the LSTM's matrices are in the file */
 } builder;
 
 static cw_node *
@@ -82,6 +83,13 @@ add_residuals (builder *b, size_t c)
     add_residual (b, c, dilation);
 }
 
+/* The shapes of one of its matrices, where there are no weights. */
+static void
+sketch_gates (cw_linear *linear, size_t c, cw_storage storage, cw_dtype in_file)
+{
+  linear->w = (cw_tensor){ .dtype = cw_stored_dtype (storage, in_file), .n_dims = 2, .dims = { 4 * c, c } };
+}
+
 static void
 add_lstm (builder *b, size_t c)
 {
@@ -98,6 +106,12 @@ add_lstm (builder *b, size_t c)
     /* a gate's rows begin where a tile does */
     if (c % CW_TILE_ROWS != 0 && storage > CW_STORE_F16)
       b->fetch.source.storage = CW_STORE_F16;
+    if (!b->fetch.source.weights) {
+      sketch_gates (&l->input[i], c, b->fetch.source.storage, b->in_file);
+      sketch_gates (&l->recurrent[i], c, b->fetch.source.storage, b->in_file);
+      b->fetch.source.storage = storage;
+      continue;
+    }
     cw_fetch_linear (&b->fetch, &l->input[i], 4 * c, c, "layers.%u.lstm.weight_ih_l%u", b->index, i);
     cw_fetch_linear (&b->fetch, &l->recurrent[i], 4 * c, c, "layers.%u.lstm.weight_hh_l%u", b->index, i);
     b->fetch.source.storage = storage;
@@ -147,12 +161,12 @@ build_decoder (builder *b)
     add_conv (b, c, config->n_channels, (cw_conv_shape){ config->last_kernel, 1, 1, false, true, false });
 }
 
-cw_seanet *
-cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, const cw_source *source,
-                const char *prefix, cw_error *error)
+static cw_seanet *
+build (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, const cw_source *source, cw_dtype in_file, const char *prefix,
+       cw_error *error)
 {
   cw_seanet *net = calloc (1, sizeof *net);
-  builder    b = { .net = net };
+  builder    b = { .net = net, .in_file = in_file };
 
   if (!net) {
     cw_fail_memory (error, "the codec", sizeof *net);
@@ -173,6 +187,18 @@ cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half h
     return NULL;
   }
   return net;
+}
+
+cw_seanet *
+cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, const cw_source *source, const char *prefix, cw_error *error)
+{
+  return build (be, config, half, source, CW_F32, prefix, error);
+}
+
+cw_seanet *
+cw_seanet_sketch (const cw_seanet_config *config, cw_seanet_half half, cw_storage storage, cw_dtype in_file, cw_error *error)
+{
+  return build (NULL, config, half, &(cw_source){ .storage = storage }, in_file, "", error);
 }
 
 void

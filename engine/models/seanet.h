@@ -31,6 +31,8 @@ typedef enum { CW_SEANET_ENCODER, CW_SEANET_DECODER } cw_seanet_half;
 /* @prefix: "audio_encoder.encoder." and the like. Weights are packed: @source may be closed afterwards, but for the LSTM's. */
 cw_seanet *cw_seanet_load (cw_backend *be, const cw_seanet_config *config, cw_seanet_half half, const cw_source *source,
                            const char *prefix, cw_error *error);
+/* The shapes alone, for those who count bytes: no function but cw_seanet_free takes it. @storage and @in_file: of the LSTM's matrices. */
+cw_seanet *cw_seanet_sketch (const cw_seanet_config *config, cw_seanet_half half, cw_storage storage, cw_dtype in_file, cw_error *error);
 void       cw_seanet_free (cw_seanet *net);
 
 /* Multiplications and additions, counted apart, for one column of the input. */

@@ -98,19 +98,20 @@ cw_t5_card_free (cw_t5_card *weights)
 }
 
 size_t
-cw_t5_card_bytes (const cw_t5 *t5)
+cw_t5_card_n_bytes (const cw_t5_card *weights)
 {
-  size_t n = 0;
+  return weights->arena.n_bytes;
+}
 
-  for (size_t i = 0; i < t5->config.n_layers; i++) {
-    const cw_t5_layer *l = &t5->layers[i];
-    const cw_linear   *all[] = { &l->q, &l->k, &l->v, &l->o, &l->wi, &l->wo, &l->gate };
+size_t
+cw_t5_card_weight_bytes (const cw_t5_config *config, cw_dtype dtype)
+{
+  const size_t c = config->width, inner = config->heads * config->d;
+  const size_t attention = cw_sum (cw_product (3, cw_card_matrix_bytes (inner, c, dtype)), cw_card_matrix_bytes (c, inner, dtype));
+  const size_t in = cw_product (config->gated ? 2 : 1, cw_card_matrix_bytes (config->ffn, c, dtype));
+  const size_t ffn = cw_sum (in, cw_card_matrix_bytes (c, config->ffn, dtype));
 
-    for (size_t j = 0; j < (t5->config.gated ? 7 : 6); j++)
-      n += cw_card_linear_bytes (all[j]);
-    n += 2 * t5->config.width * sizeof (float);
-  }
-  return n;
+  return cw_product (config->n_layers, cw_sum (cw_sum (attention, ffn), 2 * c * sizeof (float)));
 }
 
 /* ---- one call ------------------------------------------------------------------------------------------------------------- */

@@ -265,5 +265,5 @@ cw_t5_to_card (cw_t5 *t5, cw_card *card, cw_error *error)
 size_t
 cw_t5_bytes_on_card (const cw_t5 *t5)
 {
-  return cw_t5_card_bytes (t5);
+  return cw_t5_card_n_bytes (t5->card);
 }

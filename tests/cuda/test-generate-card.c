@@ -9,6 +9,11 @@
 #define _GNU_SOURCE
 #include "side.h"
 
+#include "models/encodec-card.h"
+#include "models/musicgen-card.h"
+#include "models/t5-card.h"
+#include "models/t5-weights.h"
+
 static const char *folder;
 
 /* What came out: the first take's codes, and a sum over all takes' samples. */
@@ -71,6 +76,43 @@ request_of (const side *s, double duration_s)
   return request;
 }
 
+/* ---- what is planned --------------------------------------------------------------------------------------------------------- */
+
+/* What each part has taken is what was counted before it was loaded, to the byte: decoder, what makes the keys and values of texts, text
+ * encoder, and the run and the codec's stream of a take with guidance. */
+static void
+test_bytes (const side *card, const char *name)
+{
+  const cw_model       *model = card->model;
+  const cw_plan_ask    *ask = &model->ask;
+  const cw_plan_need   *need = &model->plan.needs[model->info.precision];
+  const size_t          n_steps = cw_plan_n_steps (ask), n_later = n_steps > ask->decoder.n_positions ? n_steps - ask->decoder.n_positions : 0;
+  const size_t          c = ask->decoder.width, used = model->engine->card->used;
+  float                *later = n_later ? calloc (n_later * c, sizeof *later) : NULL, *states = calloc (CW_PLAN_TEXT_TOKENS * c, sizeof *states);
+  cw_error              error = { 0 };
+  cw_musicgen_card_run *run = cw_musicgen_card_run_new (model->musicgen->card, 2, n_steps, 1, later, &error);
+  cw_encodec_stream    *stream;
+  size_t                weights = cw_musicgen_card_n_bytes (model->musicgen->card), text = cw_musicgen_card_text_n_bytes (model->musicgen->card);
+
+  CHECK (model->planned && model->plan.on_card && !model->plan.lowered, "%s: %s", name, model->plan.sentence);
+  CHECK (weights == need->weights, "%s: the decoder takes %zu bytes, %zu were planned", name, weights, need->weights);
+  CHECK (run && (ask->decoder.prefixed || cw_musicgen_card_run_set_states (run, 0, states, CW_PLAN_TEXT_TOKENS)), "%s: %s", name, error.message);
+  CHECK (cw_musicgen_card_run_n_bytes (run) == need->caches + need->workspace, "%s: a clip takes %zu bytes, %zu were planned", name,
+         cw_musicgen_card_run_n_bytes (run), need->caches + need->workspace);
+  cw_musicgen_card_run_free (run);
+  text += cw_t5_card_n_bytes (model->t5->card);
+  CHECK (text == need->text, "%s: what reads texts takes %zu bytes, %zu were planned", name, text, need->text);
+  CHECK (cw_encodec_bytes_on_card (model->codec) == need->codec, "%s: the codec takes %zu bytes, %zu were planned", name,
+         cw_encodec_bytes_on_card (model->codec), need->codec);
+  CHECK (model->engine->card->used == used && used == weights + text + need->codec, "%s: %zu bytes are taken", name, used);
+  stream = cw_encodec_stream_new (model->codec, CW_PUSH_FRAMES, cw_model_n_sides (model), &error);
+  CHECK (model->engine->card->used - used == need->codec_stream, "%s: the codec's stream takes %zu bytes, %zu were planned", name,
+         model->engine->card->used - used, need->codec_stream);
+  cw_encodec_stream_free (stream);
+  free (later);
+  free (states);
+}
+
 /* ---- the same clip ----------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -83,10 +125,12 @@ test_same (const side *cpu, const side *card)
   CHECK (strcmp (cw_model_get_info (card->model)->device, "cpu") != 0, "the decoder is not on the card: %s", cw_model_get_info (card->model)->device_note);
   CHECK (strstr (cw_model_get_info (card->model)->device_note, "codec is on the card, too") && strstr (cw_model_get_info (card->model)->device_note, "text encoder:"),
          "not all of it is on the card: %s", cw_model_get_info (card->model)->device_note);
+  test_bytes (card, "f32");
   request.temperature = 0.0f;
   a = make (cpu, &request);
   b = make (card, &request);
   same (&a, &b, "greedy");
+  CHECK (b.n_notices == 0, "“%s”", b.notice);
   cw_codes_free (b.codes);
 
   request.temperature = 0.9f;
@@ -124,6 +168,7 @@ test_precisions (void)
     size_t      n, n_same = 0;
 
     CHECK (strcmp (cw_model_get_info (card.model)->device, "cpu") != 0, "%s: the decoder is not on the card", name);
+    test_bytes (&card, name);
     request.n_takes = 2;
     request.temperature = 0.0f;
     a = make (&cpu, &request);
@@ -138,6 +183,48 @@ test_precisions (void)
     close_side (&cpu);
     close_side (&card);
   }
+}
+
+/* Room for one take, or for two: the others are made in later turns, are the same clips, and a sentence says so. The sound to continue is read
+ * once. */
+static void
+test_turns (const side *cpu, side *card)
+{
+  cw_model    *model = card->model;
+  cw_card     *there = model->engine->card;
+  const size_t budget = there->budget, n_frames = 12;
+  cw_request   request = request_of (cpu, (double) n_frames / cw_model_get_info (cpu->model)->frame_rate_hz);
+  int32_t     *ids = NULL;
+  size_t       n_tokens = 0, n_steps = n_frames + model->ask.decoder.n_codebooks / model->ask.decoder.n_channels - 1;
+  clip         given, expected;
+
+  CHECK (cw_tokenizer_encode (model->tokenizer, request.prompt, strlen (request.prompt), &ids, &n_tokens, NULL) == CW_OK, "the prompt");
+  free (ids);
+  n_steps += model->melody ? model->ask.n_prefix + n_tokens : 0;
+  request.temperature = 0.0f;
+  request.duration_s /= 4.0;
+  given = make (cpu, &request);
+  request.temperature = 1.0f;
+  request.duration_s *= 4.0;
+  request.n_takes = 3;
+  request.continue_codes = given.codes;
+  expected = make (cpu, &request);
+  for (size_t n_each = 1; n_each <= 3; n_each++) {
+    const size_t run = cw_musicgen_run_bytes_on_card (model->musicgen, 2 * n_each, n_steps, n_tokens);
+    const size_t stream = cw_encodec_stream_bytes_on_card (model->codec, CW_PUSH_FRAMES, n_each * cw_model_n_sides (model));
+    clip         c;
+    char         turns[64];
+
+    there->budget = there->used + run + stream;
+    snprintf (turns, sizeof turns, "%zu of the 3 takes at once, so they are made in %d turns", n_each, n_each == 1 ? 3 : 2);
+    c = make (card, &request);
+    same (&expected, &c, turns);
+    CHECK (n_each == 3 ? c.n_notices == 0 : c.n_notices == 1 && strstr (c.notice, turns), "%u notices, “%s”", c.n_notices, c.notice);
+    cw_codes_free (c.codes);
+  }
+  there->budget = budget;
+  cw_codes_free (given.codes);
+  cw_codes_free (expected.codes);
 }
 
 /* So many columns are fed in one go that cuBLAS takes weights of 16 bits: its rounding may tip a token. With others the clip is the same. */
@@ -316,6 +403,49 @@ test_allocations (fail_fn fail, const clip *expected)
   }
 }
 
+/* Where the precision is left open, the next narrower one takes the place of one that found no room, the clip is that precision's, and a
+ * sentence says so. */
+static void
+test_lower (fail_fn fail)
+{
+  side     any = open_side (folder, "cuda-on-cpu", CW_PRECISION_AUTO);
+  cw_error error = { 0 };
+  long     n; /* allocations of the decoder, which is the first to go there */
+
+  fail (COC_ALLOCATION, COUNT_FROM, OUT_OF_MEMORY);
+  CHECK (cw_musicgen_to_card (any.model->musicgen, any.engine->card, &error), "%s", error.message);
+  n = counted (COC_ALLOCATION);
+  CHECK (n > 20, "the decoder makes %ld allocations", n);
+  close_side (&any);
+  for (long nth = 0; nth < n; nth += (n - 1) / 2) {
+    side        card, cpu;
+    cw_request  request;
+    clip        c, expected;
+    const char *note;
+
+    fail (COC_ALLOCATION, nth, OUT_OF_MEMORY);
+    card = open_side (folder, "cuda-on-cpu", CW_PRECISION_AUTO);
+    CHECK (counted (COC_ALLOCATION) > COUNT_FROM, "allocation %ld did not come", nth);
+    fail (COC_ALLOCATION, -1, 0);
+    note = cw_model_get_info (card.model)->device_note;
+    CHECK (cw_model_get_info (card.model)->precision == CW_PRECISION_F16 && strcmp (cw_model_get_info (card.model)->device, "cpu") != 0 &&
+             strstr (note, "Instead of f32 it makes the clips in f16"), "allocation %ld: %s", nth, note);
+    cpu = open_side (folder, "cpu", CW_PRECISION_F16);
+    request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
+    c = make (&card, &request);
+    expected = make (&cpu, &request);
+    same (&expected, &c, "the clip in f16");
+    CHECK (c.n_notices == 1 && strstr (c.notice, "Instead of f32"), "%u notices, “%s”", c.n_notices, c.notice);
+    cw_codes_free (c.codes);
+    c = make (&card, &request);
+    CHECK (c.n_notices == 0, "it is said again: “%s”", c.notice);
+    cw_codes_free (c.codes);
+    cw_codes_free (expected.codes);
+    close_side (&card);
+    close_side (&cpu);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -330,6 +460,7 @@ main (int argc, char **argv)
   if (argc < 3) {
     card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
     test_same (&cpu, &card);
+    test_turns (&cpu, &card);
     if (cw_model_get_info (cpu.model)->can_continue)
       test_long (&cpu, &card);
     close_side (&card);
@@ -349,6 +480,7 @@ main (int argc, char **argv)
   test_long_launches (fail, &cpu);
   test_clip_allocations (fail, &expected);
   test_allocations (fail, &expected);
+  test_lower (fail);
   cw_codes_free (expected.codes);
   close_side (&cpu);
   return check_done ();
