@@ -13,6 +13,8 @@
 /* Each check adds its object to the report and, on a problem, one sentence to the list. */
 typedef struct {
   json_t *report, *problems;
+  char   *model; /* whose place on a card is planned; NULL: of none */
+  char   *vram;  /* of the card; NULL: of this machine's */
 } Doctor;
 
 static void
@@ -108,6 +110,54 @@ check_models (Doctor *doctor)
   cw_engine_free (engine);
 }
 
+static json_t *
+need_to_json (const cw_plan_need *need)
+{
+  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches", (json_int_t) need->caches, "workspace",
+                    (json_int_t) need->workspace, "codec", (json_int_t) need->codec, "codec_stream", (json_int_t) need->codec_stream, "text",
+                    (json_int_t) need->text, "total", (json_int_t) need->total);
+}
+
+static json_t *
+plan_to_json (const cw_plan *plan, const char *name)
+{
+  json_t *needs = json_object ();
+
+  for (cw_precision p = CW_PRECISION_F32; p < CW_N_PRECISIONS; p++)
+    json_object_set_new (needs, cw_precision_name (p), need_to_json (&plan->needs[p]));
+  return json_pack ("{s:s, s:b, s:b, s:b, s:s, s:I, s:f, s:i, s:o, s:s}", "model", name, "decoder_on_card", plan->on_card, "codec_on_card",
+                    plan->codec_on_card, "text_on_card", plan->text_on_card, "precision", cw_precision_name (plan->precision), "budget",
+                    (json_int_t) plan->budget_bytes, "clip_s", plan->clip_s, "takes_at_once", (int) plan->n_takes, "needs", needs, "sentence",
+                    plan->sentence);
+}
+
+/* What a card would take of the model: read from its configuration, without a card where an amount of memory is named. */
+static void
+check_plan (Doctor *doctor)
+{
+  g_autofree char   *models = cw_models_get_folder ();
+  g_autoptr (GError) error = NULL;
+  CwModelPlace      *place = cw_models_find (doctor->model, &error);
+  cw_model_options   options = { .precision = CW_PRECISION_AUTO, .models_folder = models, .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
+  cw_error           problem = { 0 };
+  cw_engine         *engine = place ? cw_engine_new (NULL, &problem) : NULL;
+  size_t             vram_bytes = 0;
+  cw_plan            plan;
+
+  if (doctor->vram)
+    cw_parse_bytes (doctor->vram, &vram_bytes); /* was checked */
+  if (place)
+    options.name = place->name;
+  if (!place)
+    note_problem (doctor, error->message);
+  else if (engine && cw_model_plan (engine, place->folder, &options, vram_bytes, &plan, &problem) == CW_OK)
+    json_object_set_new (doctor->report, "plan", plan_to_json (&plan, place->name));
+  else
+    note_problem (doctor, problem.message);
+  cw_engine_free (engine);
+  cw_model_place_free (place);
+}
+
 static void
 check_sound (Doctor *doctor)
 {
@@ -182,6 +232,26 @@ say_models (json_t *models)
 }
 
 static void
+say_plan (json_t *plan)
+{
+  const char *precision;
+  json_t     *need;
+
+  if (!plan)
+    return;
+  g_print (_ ("Plan      %s on a card with %.0f MB for it, for clips of %.0f s:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6,
+           number_of (plan, "clip_s"));
+  json_object_foreach (json_object_get (plan, "needs"), precision, need)
+    g_print (_ ("          %-4s %8.0f MB: weights %.0f, caches %.0f, workspace %.0f, codec %.0f + %.0f, texts %.0f\n"), precision,
+             number_of (need, "total") / 1e6, number_of (need, "weights") / 1e6, number_of (need, "caches") / 1e6, number_of (need, "workspace") / 1e6,
+             number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "text") / 1e6);
+  g_print (_ ("          %s\n"), text_of (plan, "sentence"));
+  g_print (_ ("          Takes at once: %.0f. Codec: %s. Text encoder: %s.\n"), number_of (plan, "takes_at_once"),
+           json_is_true (json_object_get (plan, "codec_on_card")) ? _ ("on the card") : _ ("on the processor"),
+           json_is_true (json_object_get (plan, "text_on_card")) ? _ ("on the card") : _ ("on the processor"));
+}
+
+static void
 say_sound (json_t *sound)
 {
   json_t          *last = json_object_get (sound, "last_playback");
@@ -211,6 +281,7 @@ say (Doctor *doctor)
   g_print (_ ("Card      %s\n"), text_of (json_object_get (doctor->report, "card"), "sentence"));
   g_print (_ ("Memory    %.1f GiB\n"), number_of (doctor->report, "memory_gib"));
   say_models (json_object_get (doctor->report, "models"));
+  say_plan (json_object_get (doctor->report, "plan"));
   say_sound (json_object_get (doctor->report, "sound"));
   g_print (_ ("Display   %s\n"), text_of (doctor->report, "display"));
   if (json_array_size (doctor->problems) == 0)
@@ -219,38 +290,56 @@ say (Doctor *doctor)
     g_print (_ ("\nProblem: %s\n"), json_string_value (problem));
 }
 
+static int
+report (Doctor *doctor, gboolean json)
+{
+  json_object_set_new (doctor->report, "version", json_string (CLIPWRIGHT_VERSION));
+  check_engine (doctor);
+  check_card (doctor);
+  check_memory (doctor);
+  check_models (doctor);
+  if (doctor->model)
+    check_plan (doctor);
+  check_sound (doctor);
+  check_display (doctor);
+  json_object_set (doctor->report, "problems", doctor->problems);
+  if (json)
+    cw_command_print_json (json_incref (doctor->report));
+  else
+    say (doctor);
+  return json_array_size (doctor->problems) ? CW_EXIT_FAILED : CW_EXIT_DONE;
+}
+
 int
 cw_command_doctor (int argc, char **argv)
 {
   gboolean           json = FALSE;
+  Doctor             doctor = { json_object (), json_array (), NULL, NULL };
   const GOptionEntry entries[] = {
+    { "model", 'm', 0, G_OPTION_ARG_FILENAME, &doctor.model, N_ ("Say what a card would take of this model"), N_ ("DIR|NAME") },
+    { "vram", 0, 0, G_OPTION_ARG_STRING, &doctor.vram, N_ ("With --model: a card with so much memory for it, like 6G (default: this machine's)"),
+      N_ ("SIZE") },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, N_ ("Print the report as one JSON object"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
-  Doctor doctor = { json_object (), json_array () };
+  size_t n_bytes;
   int    result;
 
   g_option_context_set_summary (context, _ ("Says what works on this machine: engine, models, sound, display, and how the last\n"
                                             "playback went. Exit code 1 when there is a problem."));
   g_option_context_add_main_entries (context, entries, NULL);
-  if (cw_command_parse (context, &argc, &argv, &result)) {
-    json_object_set_new (doctor.report, "version", json_string (CLIPWRIGHT_VERSION));
-    check_engine (&doctor);
-    check_card (&doctor);
-    check_memory (&doctor);
-    check_models (&doctor);
-    check_sound (&doctor);
-    check_display (&doctor);
-    result = json_array_size (doctor.problems) ? CW_EXIT_FAILED : CW_EXIT_DONE;
-    if (json) {
-      json_object_set (doctor.report, "problems", doctor.problems);
-      cw_command_print_json (json_incref (doctor.report));
-    } else {
-      say (&doctor);
-    }
-  }
+  if (!cw_command_parse (context, &argc, &argv, &result))
+    ;
+  else if (doctor.vram && !doctor.model)
+    result = cw_command_refuse (json, _ ("--vram goes with --model, whose place on such a card is planned."));
+  else if (doctor.vram && !cw_parse_bytes (doctor.vram, &n_bytes))
+    result = cw_command_refuse (json, _ ("“%s” is no amount of memory; something like 6G or 800M was expected."), doctor.vram);
+  else
+    result = report (&doctor, json);
   json_decref (doctor.report);
   json_decref (doctor.problems);
+  g_free (doctor.model);
+  g_free (doctor.vram);
   return result;
 }

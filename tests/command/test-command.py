@@ -294,6 +294,25 @@ class Command(unittest.TestCase):
         self.assertNotIn("problem", report["models"][0])
         self.assertIn(report["engine"]["kernels"], ("vnni", "avx512", "avx2", "c"))
 
+    def test_plan(self):
+        # without a card: what one of so much memory would take of the model, by precision
+        environment = dict(os.environ, HOME=self.folder, ASAN_OPTIONS="detect_leaks=0")
+        plans = [json.loads(subprocess.run([PROGRAM, "doctor", "--json", "-m", "starter", "--vram", size], stdout=subprocess.PIPE,
+                                           env=environment).stdout)["plan"] for size in ("4G", "1M")]
+        needs = plans[0]["needs"]
+        self.assertEqual((plans[0]["decoder_on_card"], plans[0]["codec_on_card"], plans[0]["text_on_card"]), (True, True, True))
+        self.assertEqual(list(needs), ["f32", "bf16", "f16", "int8", "int4"])
+        self.assertGreater(plans[0]["takes_at_once"], 1)
+        self.assertLess(needs["int4"]["weights"], needs["int8"]["weights"])
+        self.assertLess(needs["int8"]["weights"], needs["f16"]["weights"])
+        self.assertEqual(needs["f16"]["total"], sum(size for part, size in needs["f16"].items() if part != "total"))
+        self.assertEqual((plans[1]["decoder_on_card"], plans[1]["takes_at_once"], plans[1]["needs"]), (False, 0, needs))
+        self.assertIn("The processor makes the clips", plans[1]["sentence"])
+        self.assertIn("4295 MB", subprocess.run([PROGRAM, "doctor", "-m", "starter", "--vram", "4G"], stdout=subprocess.PIPE, env=environment,
+                                                text=True).stdout)
+        for arguments in (["--vram", "4G"], ["-m", "starter", "--vram", "much"]):
+            run("doctor", *arguments, code=2)
+
     def test_help(self):
         for arguments in (["--help"], ["--version"]):
             self.assertTrue(run(*arguments).stdout)
