@@ -24,18 +24,21 @@ struct _CwMaker {
   GThread     *thread;
   GAsyncQueue *queue;   /* of Job */
   GPtrArray   *making;  /* of Job: queued or running; main thread */
-  GMutex       lock;    /* guards engine_line */
+  GMutex       lock;    /* guards engine_line and wanted */
   char        *engine_line;
+  CwMakerHow   wanted;  /* its device is interned */
 
   /* the engine's thread alone */
   cw_engine   *engine;
   cw_model    *model;
   char        *model_folder;
-  cw_precision precision; /* set before the first load */
+  CwMakerHow   how;     /* that they were made with */
   atomic_uint  unload_s;
 };
 
 G_DEFINE_FINAL_TYPE (CwMaker, cw_maker, G_TYPE_OBJECT)
+
+static guint notice_signal;
 
 typedef enum { JOB_LOAD, JOB_MAKE, JOB_QUIT } JobKind;
 enum { QUEUED, RUNNING, WITHDRAWN };
@@ -104,6 +107,8 @@ cw_model_facts_new (const cw_model_info *info)
   facts->info.folder = facts->folder;
   facts->info.name = facts->name;
   facts->info.family = g_intern_string (info->family);
+  facts->info.device = g_intern_string (info->device);
+  facts->info.device_note = ""; /* said by a notice */
   return facts;
 }
 
@@ -130,22 +135,47 @@ say_engine (CwMaker *maker, const char *failure)
   g_mutex_unlock (&maker->lock);
 }
 
+static void
+let_model_go (CwMaker *maker)
+{
+  g_clear_pointer (&maker->model, cw_model_free);
+  g_clear_pointer (&maker->model_folder, g_free);
+}
+
+/* What was made in another way than is wanted now goes. */
+static void
+follow_wishes (CwMaker *maker)
+{
+  const CwMakerHow before = maker->how;
+
+  g_mutex_lock (&maker->lock);
+  maker->how = maker->wanted;
+  g_mutex_unlock (&maker->lock);
+  if (before.precision != maker->how.precision)
+    let_model_go (maker);
+  if (before.device != maker->how.device || before.vram_bytes != maker->how.vram_bytes) {
+    let_model_go (maker);
+    g_clear_pointer (&maker->engine, cw_engine_free);
+  }
+}
+
 /* Makes @folder's model the loaded one. */
 static gboolean
 need_model (CwMaker *maker, const char *folder, GError **error)
 {
+  follow_wishes (maker);
   if (maker->model && strcmp (maker->model_folder, folder) == 0)
     return TRUE;
 
-  g_autofree char       *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder (), *name = cw_models_get_name (folder);
-  const cw_model_options options = { .precision = maker->precision, .cache_folder = cache, .models_folder = models,
-                                     .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER"), .name = name };
-  cw_error               problem = { 0 };
+  g_autofree char        *cache = cw_models_get_cache_folder (), *models = cw_models_get_folder (), *name = cw_models_get_name (folder);
+  const cw_engine_options engine_options = { .backend = maker->how.device, .vram_bytes = maker->how.vram_bytes };
+  const cw_model_options  options = { .precision = maker->how.precision, .cache_folder = cache, .models_folder = models,
+                                      .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER"), .name = name };
+  cw_error                problem = { 0 };
 
-  g_clear_pointer (&maker->model, cw_model_free);
-  g_clear_pointer (&maker->model_folder, g_free);
+  let_model_go (maker);
   if (!maker->engine) {
-    maker->engine = cw_engine_new (NULL, &problem);
+    maker->engine = cw_engine_new (&engine_options, &problem);
     say_engine (maker, maker->engine ? NULL : problem.message);
   }
   if (!maker->engine || !(maker->model = cw_model_load (maker->engine, folder, &options, &problem))) {
@@ -244,10 +274,44 @@ take_progress (const cw_progress *progress, void *user)
   on_main_thread (job, tell_grown);
 }
 
+typedef struct {
+  CwMaker *maker; /* owned */
+  char    *sentence;
+} Notice;
+
+static void
+notice_free (gpointer data)
+{
+  Notice *notice = data;
+
+  g_object_unref (notice->maker);
+  g_free (notice->sentence);
+  g_free (notice);
+}
+
+static gboolean
+tell_notice (gpointer data)
+{
+  Notice *notice = data;
+
+  g_signal_emit (notice->maker, notice_signal, 0, notice->sentence);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+take_notice (const char *sentence, void *user)
+{
+  const Job *job = user;
+  Notice    *notice = g_new (Notice, 1);
+
+  *notice = (Notice){ g_object_ref (job->maker), g_strdup (sentence) };
+  g_idle_add_full (G_PRIORITY_DEFAULT, tell_notice, notice, notice_free);
+}
+
 static void
 run_make (CwMaker *maker, Job *job)
 {
-  const cw_sink sink = { .block = take_block, .progress = take_progress, .cancel = &job->cancel, .user = job };
+  const cw_sink sink = { .block = take_block, .progress = take_progress, .cancel = &job->cancel, .user = job, .notice = take_notice };
   cw_error      problem = { 0 };
   cw_request    request;
   CwRecipeSound sound = { 0 };
@@ -292,8 +356,7 @@ next_job (CwMaker *maker)
 static void
 unload (CwMaker *maker)
 {
-  g_clear_pointer (&maker->model, cw_model_free);
-  g_clear_pointer (&maker->model_folder, g_free);
+  let_model_go (maker);
   malloc_trim (0);
 }
 
@@ -362,6 +425,7 @@ cw_maker_class_init (CwMakerClass *class)
 {
   G_OBJECT_CLASS (class)->dispose = cw_maker_dispose;
   G_OBJECT_CLASS (class)->finalize = cw_maker_finalize;
+  notice_signal = g_signal_new ("notice", CW_TYPE_MAKER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
 CwMaker *
@@ -371,10 +435,12 @@ cw_maker_new (void)
 }
 
 void
-cw_maker_set_precision (CwMaker *maker, cw_precision precision)
+cw_maker_set_how (CwMaker *maker, const CwMakerHow *how)
 {
-  g_return_if_fail (CW_IS_MAKER (maker) && maker->making->len == 0);
-  maker->precision = precision;
+  g_return_if_fail (CW_IS_MAKER (maker));
+  g_mutex_lock (&maker->lock);
+  maker->wanted = (CwMakerHow){ g_intern_string (how->device), how->vram_bytes, how->precision };
+  g_mutex_unlock (&maker->lock);
 }
 
 void

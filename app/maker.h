@@ -4,6 +4,8 @@
  *
  * All functions are called on the main thread, all callbacks and signals arrive there. The thread sleeps while there
  * is nothing to do. A model stays loaded until another is asked for, or it was not used for a while.
+ *
+ * Signal "notice" (sentence): something about the card that the person should know; the clip goes on.
  */
 #pragma once
 
@@ -14,7 +16,7 @@
 /* What the window needs to know of a loaded model: a copy, owned by the receiver. */
 typedef struct {
   char         *folder, *name;
-  cw_model_info info; /* its strings point to the two above */
+  cw_model_info info; /* its strings point to the two above, or last as long as the program */
 } CwModelFacts;
 
 CwModelFacts *cw_model_facts_new (const cw_model_info *info);
@@ -25,8 +27,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (CwModelFacts, cw_model_facts_free)
 G_DECLARE_FINAL_TYPE (CwMaker, cw_maker, CW, MAKER, GObject)
 
 CwMaker      *cw_maker_new (void);
-/* What weights are used as; auto at first. Only before the first load. */
-void          cw_maker_set_precision (CwMaker *maker, cw_precision precision);
+/* How the engine works. What is already being made goes on as it was; the next clip, and the next load, make the engine and the model anew
+ * where they differ. All auto at first. */
+typedef struct {
+  const char  *device;     /* cw_engine_options.backend; NULL: auto */
+  size_t       vram_bytes; /* of the card's memory; 0: what is free */
+  cw_precision precision;  /* what weights are used as */
+} CwMakerHow;
+
+void          cw_maker_set_how (CwMaker *maker, const CwMakerHow *how);
 /* A model that is not used for @seconds is let go, and its memory returned; the next clip loads it again. 0: never. 600 at first. */
 void          cw_maker_set_unload_after (CwMaker *maker, guint seconds);
 

@@ -6,7 +6,8 @@
 
 #include "clipwright-config.h"
 
-#define SCHEMA_ID "io.github.clipwright.Clipwright"
+#define SCHEMA_ID  "io.github.clipwright.Clipwright"
+#define NEWEST_KEY "vram-gib" /* a schema without it is an older version's, and GSettings ends the program that asks it for a newer key */
 
 GSettings *
 cw_settings_new (void)
@@ -17,6 +18,8 @@ cw_settings_new (void)
 
   if (source)
     schema = g_settings_schema_source_lookup (source, SCHEMA_ID, TRUE);
+  if (schema && !g_settings_schema_has_key (schema, NEWEST_KEY))
+    g_clear_pointer (&schema, g_settings_schema_unref);
   if (!schema && (built = g_settings_schema_source_new_from_directory (CLIPWRIGHT_BUILD_SCHEMA_DIR, NULL, FALSE, NULL)))
     schema = g_settings_schema_source_lookup (built, SCHEMA_ID, FALSE);
   return schema ? g_settings_new_full (schema, NULL, NULL) : NULL;

@@ -91,6 +91,7 @@ on_startup (GtkApplication *application, gpointer data)
     { "win.open", { "<Control>o" } },
     { "win.prompt", { "<Control>l" } },
     { "win.models", { "<Control>m" } },
+    { "win.preferences", { "<Control>comma" } },
     { "win.choose-model", { "<Control><Shift>m" } },
     { "starts.sound", { "<Control><Shift>o" } },
     { "starts.record", { "<Control><Shift>r" } },

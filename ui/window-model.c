@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * window-model.c: the model that clips are made with, what it can do, and the page of all models.
+ * window-model.c: the model that clips are made with, what it can do and how it runs, and the page of all models.
  */
 #include "window-private.h"
 
@@ -8,6 +8,10 @@
 #include <math.h>
 
 #include "models-page.h"
+#include "preferences.h"
+#include "toast.h"
+
+#define RELOAD_AFTER_MS 500 /* what is set: a person steps through values */
 
 static void
 show_defaults (CwWindow *window)
@@ -129,19 +133,71 @@ on_more_models (CwWindow *window)
   on_models (NULL, NULL, window);
 }
 
+/* ---- how it runs ----------------------------------------------------------------------------------------------------- */
+
 /* What the settings say of the engine; a precision that this version does not know is auto. */
 static void
-set_up_maker (CwWindow *window)
+follow_settings (CwWindow *window)
 {
-  g_autofree char *name = NULL;
-  cw_precision     precision;
+  g_autofree char *device = g_settings_get_string (window->settings, "device"), *name = g_settings_get_string (window->settings, "precision");
+  CwMakerHow       how = { .device = device, .vram_bytes = (size_t) (g_settings_get_double (window->settings, "vram-gib") * 1073741824.0) };
 
+  if (!cw_precision_from_name (name, &how.precision))
+    how.precision = CW_PRECISION_AUTO;
+  cw_maker_set_how (window->maker, &how);
+  cw_maker_set_unload_after (window->maker, 60 * g_settings_get_uint (window->settings, "unload-minutes"));
+}
+
+static gboolean
+reload (gpointer data)
+{
+  CwWindow *window = data;
+
+  window->reload = 0;
+  if (!window->closing)
+    on_model_chosen (window);
+  return G_SOURCE_REMOVE;
+}
+
+/* The model is loaded in another way from now on; what is being made goes on first. */
+static void
+on_how_changed (CwWindow *window)
+{
+  follow_settings (window);
+  g_clear_handle_id (&window->reload, g_source_remove);
+  window->reload = g_timeout_add (RELOAD_AFTER_MS, reload, window);
+}
+
+static void
+follow_maker (CwWindow *window)
+{
   if (!window->settings)
     return;
-  name = g_settings_get_string (window->settings, "precision");
-  if (cw_precision_from_name (name, &precision))
-    cw_maker_set_precision (window->maker, precision);
-  cw_maker_set_unload_after (window->maker, 60 * g_settings_get_uint (window->settings, "unload-minutes"));
+  follow_settings (window);
+  g_signal_connect_swapped (window->settings, "changed::device", G_CALLBACK (on_how_changed), window);
+  g_signal_connect_swapped (window->settings, "changed::vram-gib", G_CALLBACK (on_how_changed), window);
+  g_signal_connect_swapped (window->settings, "changed::precision", G_CALLBACK (on_how_changed), window);
+  g_signal_connect_swapped (window->settings, "changed::unload-minutes", G_CALLBACK (follow_settings), window);
+}
+
+/* Each is read to its end, one behind the other: none takes another's place. */
+static void
+on_notice (CwWindow *window, const char *sentence)
+{
+  if (!window->closing)
+    adw_toast_overlay_add_toast (window->toasts, cw_toast_new (window->toasts, sentence));
+}
+
+static void
+on_preferences (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  CwWindow *window = data;
+
+  (void) action;
+  (void) parameter;
+  if (!window->preferences)
+    g_set_weak_pointer (&window->preferences, cw_preferences_new (GTK_WINDOW (window), window->settings));
+  gtk_window_present (GTK_WINDOW (window->preferences));
 }
 
 void
@@ -149,12 +205,13 @@ cw_window_set_up_model (CwWindow *window)
 {
   static const GActionEntry actions[] = {
     { .name = "defaults", .activate = on_defaults }, { .name = "models", .activate = on_models },
-    { .name = "choose-model", .activate = on_choose_model },
+    { .name = "choose-model", .activate = on_choose_model }, { .name = "preferences", .activate = on_preferences },
   };
   g_autofree char *last = window->settings ? g_settings_get_string (window->settings, "model") : NULL;
 
   g_action_map_add_action_entries (G_ACTION_MAP (window), actions, G_N_ELEMENTS (actions), window);
-  set_up_maker (window);
+  follow_maker (window);
+  g_signal_connect_swapped (window->maker, "notice", G_CALLBACK (on_notice), window);
   window->shelf = cw_model_shelf_new ();
   g_signal_connect_swapped (window->shelf, "models-changed", G_CALLBACK (on_models_changed), window);
   g_signal_connect_swapped (window->model_chooser, "chosen", G_CALLBACK (on_model_chosen), window);

@@ -4,7 +4,7 @@
  *
  *     window.c        template, settings, opening files, closing
  *     window-play.c   the clip in the wave view, and playing it
- *     window-model.c  the chosen model, and the page of models
+ *     window-model.c  the chosen model, the page of models, and the preferences
  *     window-make.c   from the prompt to clips
  *     window-clips.c  what is done with a clip: export, rename, delete and undo, use again
  */
@@ -29,7 +29,8 @@ struct _CwWindow {
   CwPlayer       *player;
   CwClipList     *clips;
   CwModelShelf   *shelf;
-  GtkWidget      *models_page; /* while it is open; weak */
+  GtkWidget      *models_page, *preferences; /* while they are open; weak */
+  guint           reload; /* source that loads the model anew, once no more is set; 0: none */
   CwModelFacts   *facts;  /* of the chosen model, NULL while it loads or when it does not */
   guint           n_loads; /* asked for so far: an older one's answer is dropped */
   GSettings      *settings; /* or NULL */

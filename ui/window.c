@@ -114,12 +114,18 @@ cw_window_dispose (GObject *object)
   g_clear_weak_pointer (&window->said);
   g_clear_object (&window->shown);
   g_clear_object (&window->deleted);
+  if (window->maker)
+    g_signal_handlers_disconnect_by_data (window->maker, window);
   g_clear_object (&window->player);
   g_clear_object (&window->maker);
   if (window->shelf)
     g_signal_handlers_disconnect_by_data (window->shelf, window);
   g_clear_object (&window->shelf);
   g_clear_weak_pointer (&window->models_page);
+  g_clear_weak_pointer (&window->preferences);
+  g_clear_handle_id (&window->reload, g_source_remove);
+  if (window->settings)
+    g_signal_handlers_disconnect_by_data (window->settings, window);
   g_clear_object (&window->settings);
   g_clear_pointer (&window->facts, cw_model_facts_free);
   G_OBJECT_CLASS (cw_window_parent_class)->dispose (object);

@@ -50,10 +50,14 @@ def recipe_of(path):
 
 
 class Stage:
-    """A display with a window manager, and with_sound a sound server, with a window on it. @screen: its size in pixels."""
+    """A display with a window manager, and with_sound a sound server, with a window on it. @screen: its size in pixels. @files: that
+    lie in the home folder, by path."""
 
-    def __init__(self, with_sound, screen=(WIDTH, HEIGHT), **env):
+    def __init__(self, with_sound, screen=(WIDTH, HEIGHT), files=None, **env):
         self.folder = tempfile.mkdtemp()
+        for path, text in (files or {}).items():
+            os.makedirs(os.path.dirname(f"{self.folder}/{path}"), exist_ok=True)
+            open(f"{self.folder}/{path}", "w").write(text)
         self.processes = []
         self.screen = screen
         try:
@@ -74,7 +78,7 @@ class Stage:
         for name in ("WAYLAND_DISPLAY", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
             self.env.pop(name, None)
         self.env |= env
-        os.makedirs(f"{self.folder}/.config/gtk-4.0")
+        os.makedirs(f"{self.folder}/.config/gtk-4.0", exist_ok=True)
         open(f"{self.folder}/.config/gtk-4.0/settings.ini", "w").write(SETTINGS)
         self.start(["dbus-daemon", "--session", "--nofork", f"--address={self.env['DBUS_SESSION_BUS_ADDRESS']}"], env=self.env)
         if with_sound:
