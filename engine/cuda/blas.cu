@@ -48,19 +48,18 @@ template <typename W, int TERMS>
 static __global__ void __launch_bounds__ (CW_THREADS) split (const __grid_constant__ cw_gpu_linear a, W *terms, float *scales)
 {
   CW_DYN_SHARED (unsigned char, shared);
-  __shared__ float largest_of_warp[CW_THREADS / CW_WARP];
   const uint32_t   column = blockIdx.x, n_in = a.layers[0].n_in;
   const float      step = TERMS == TERMS_F16 ? 2048.0f : 256.0f;
   uint32_t         ld;
   const float     *x = linear_prologue<1, false> (a, column, 1, shared, &ld, NULL, NULL);
-  float            largest = 0.0f, inverse;
+  float            largest[1] = {}, inverse;
   int              exponent = 0;
 
   for (uint32_t i = threadIdx.x; i < n_in; i += CW_THREADS)
-    largest = fmaxf (largest, fabsf (x[i]));
-  largest = block_max (largest, largest_of_warp);
-  if (largest > 1e-30f)
-    frexpf (largest, &exponent);
+    largest[0] = fmaxf (largest[0], fabsf (x[i]));
+  block_max<1> (largest);
+  if (largest[0] > 1e-30f)
+    frexpf (largest[0], &exponent);
   inverse = ldexpf (1.0f, -exponent);
   if (threadIdx.x == 0)
     scales[column] = ldexpf (1.0f, exponent);
@@ -226,7 +225,7 @@ template <typename W, int TERMS>
 static bool
 run (cw_cuda_blas *blas, cudaStream_t stream, const cw_gpu_linear *linear, cudaDataType type, cudaError_t *error)
 {
-  const unsigned bytes = linear_room (linear, 1, false, 0).total;
+  const unsigned bytes = linear_room (linear, 1, false).total;
   const float    one = 1.0f, zero = 0.0f;
 
   if (bytes > CW_SHARED_BYTES || !take_room (blas, linear, TERMS) || blas->f.set_stream (blas->handle, stream) != CUBLAS_STATUS_SUCCESS)

@@ -226,7 +226,8 @@ draw (share own, float largest, const cw_gpu_choice &choice, double uniform, uin
   draw_in_order (own, lowest, uniform, s);
 }
 
-static __global__ void __launch_bounds__ (THREADS) sample (const __grid_constant__ cw_gpu_sample a)
+/* One block of a multiprocessor will do, as there are few: else ptxas holds the registers to what six can share, and spills. */
+static __global__ void __launch_bounds__ (THREADS, 1) sample (const __grid_constant__ cw_gpu_sample a)
 {
   __shared__ shared_state s;
   const cw_gpu_choice     choice = *a.choice;

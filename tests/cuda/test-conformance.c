@@ -203,6 +203,8 @@ test_linears (void)
     test_linear ((linear_case){ dtypes[d], 33, 9, 5, 1, false, false, false, CW_GPU_GELU_TANH, true, true });
     /* more than one run of integers before they become f32 */
     test_linear ((linear_case){ dtypes[d], 2200, 5, 1, 1, false, false, false, .activation = CW_GPU_NONE });
+    /* a norm of columns that are too long to be staged before they are quantised */
+    test_linear ((linear_case){ dtypes[d], 1900, 5, 4, 1, true, false, false, .activation = CW_GPU_NONE });
   }
   test_linear ((linear_case){ CW_I8, CW_Q8_RUN + 70, 3, 2, 1, false, false, false, .activation = CW_GPU_NONE });
 }

@@ -11,9 +11,11 @@ static __global__ void __launch_bounds__ (CW_THREADS) dot_rows (const __grid_con
   CW_DYN_SHARED (unsigned char, shared);
   const uint32_t first = blockIdx.y * COLS, cols = a.n - first < COLS ? a.n - first : COLS, lane = threadIdx.x % CW_LANES;
   uint32_t       ld, row;
-  const float   *x = linear_prologue<COLS, false> (a, first, cols, shared, &ld, NULL, NULL);
   const uint32_t l = linear_layer (a, blockIdx.x, &row), n_in = a.layers[0].n_in, n_out = a.layers[l].n_out;
 
+  if (a.prologue != CW_GPU_AS_IS)
+    ask_for_rows (a, l, row, false);
+  const float *x = linear_prologue<COLS, false> (a, first, cols, shared, &ld, NULL, NULL);
   row += threadIdx.x / CW_LANES;
   const W *w = (const W *) a.layers[l].w + (size_t) (row < n_out ? row : n_out - 1) * n_in;
   float    sums[COLS] = {};
@@ -39,7 +41,7 @@ template <typename W>
 static cudaError_t
 launch (cudaStream_t stream, const cw_gpu_linear *a)
 {
-  const unsigned cols = linear_cols (a, false, 0), bytes = cols ? linear_room (a, cols, false, 0).total : 0;
+  const unsigned cols = linear_cols (a, false), bytes = cols ? linear_room (a, cols, false).total : 0;
   const dim3     grid (linear_blocks (a), cols ? pieces_of (a->n, cols) : 0);
 
   switch (cols) {

@@ -209,6 +209,8 @@ KERNEL (last_byte)
   char *bytes = (char *) p;
   bytes[T + 1024 - 127] = 1;
 }
+KERNEL (prefetches) { CW_PREFETCH (p + 2 * T); }
+KERNEL (prefetches_past_the_end) { CW_PREFETCH (p + 129 + T); }
 KERNEL (past_dynamic)
 {
   CW_DYN_SHARED (float, a);
@@ -397,6 +399,8 @@ extern "C" const struct check_case check_cases[] = {
   CASE (reads_past_the_end, "OUT-OF-BOUNDS", 1, 128, 0),
   CASE (writes_before_the_start, "OUT-OF-BOUNDS", 1, 128, 0),
   CASE (last_byte, "OUT-OF-BOUNDS", 1, 128, 0),
+  CASE (prefetches, nullptr, 1, 128, 0),
+  CASE (prefetches_past_the_end, "OUT-OF-BOUNDS", 1, 128, 0),
   CASE (past_dynamic, "OUT-OF-BOUNDS", 1, 128, 512),
   CASE (past_static, "OUT-OF-BOUNDS", 1, 128, 0),
   CASE (past_an_array, "ARRAY-INDEX", 1, 128, 0),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * async-copy.cpp: cp.async. A copy is remembered with its group, and its bytes are written when the thread waits for the group. The
+ * async-copy.cpp: cp.async, and prefetching. A copy is remembered with its group, and its bytes are written when the thread waits for the group. The
  * source is read when the copy is issued, which is the earliest that the hardware may.
  */
 #include "runtime.h"
@@ -68,4 +68,14 @@ coc_copy_wait (int n_groups_left)
       copy.thread = -1;
     }
   copies.erase (std::remove_if (copies.begin (), copies.end (), [] (const AsyncCopy &c) { return c.thread < 0; }), copies.end ());
+}
+
+COC_HIDDEN void
+coc_prefetch (const void *address)
+{
+  const Buffer *buffer = in_arena (address) ? buffer_at (address) : nullptr;
+  if (buffer && buffer->alive && (const char *) address < buffer->start + buffer->size)
+    return;
+  report ("OUT-OF-BOUNDS", COC_CALLER, "a prefetch from %p, which is in no buffer", address);
+  launch_wrong ();
 }

@@ -38,6 +38,7 @@ int   coc_lane (void) COC_PURE;
 enum { COC_BARRIER, COC_BARRIER_OR, COC_BARRIER_AND, COC_BARRIER_COUNT };
 int  coc_syncthreads (int what, int predicate);
 void coc_fence (int system_wide);
+void coc_prefetch (const void *address); /* changes nothing; what is asked for must be a buffer's */
 void coc_trap (const char *what) __attribute__ ((noreturn));
 }
 
