@@ -108,6 +108,28 @@ test_streams (void)
   cudaMemcpy (host, o, 4, cudaMemcpyDeviceToHost);
   want ("without one the old value shows", NULL, host[0] == 0);
 
+  /* Behind the wait the event is recorded again, on the stream that waits: the wait is still for the first record. */
+  cudaEventCreate (&event);
+  cudaMemsetAsync (p, 0x3f, 1024, s2);
+  cudaEventRecord (event, s2);
+  cudaStreamWaitEvent (s, event, 0);
+  cudaMemcpyAsync (o, p, 1024, cudaMemcpyDeviceToDevice, s);
+  cudaEventRecord (event, s);
+  cudaStreamSynchronize (s);
+  cudaMemcpy (host, o, 4, cudaMemcpyDeviceToHost);
+  want ("an event that is recorded again elsewhere orders as before", NULL, host[0] > 0.7f);
+
+  /* Recorded on s2 first, then on s: the wait is for the last record, so what s2 does may come too late. */
+  cudaEventCreate (&event);
+  cudaMemsetAsync (p, 0x3f, 1024, s2);
+  cudaEventRecord (event, s2);
+  cudaEventRecord (event, s);
+  cudaStreamWaitEvent (s, event, 0);
+  cudaMemcpyAsync (o, p, 1024, cudaMemcpyDeviceToDevice, s);
+  cudaStreamSynchronize (s);
+  cudaMemcpy (host, o, 4, cudaMemcpyDeviceToHost);
+  want ("a wait is for the last record only", NULL, host[0] == 0);
+
   cudaMemsetAsync (p, 0x3f, 1024, s);
   cudaMemcpy (host, p, 4, cudaMemcpyDeviceToHost);
   want ("cudaMemcpy does not wait for a non-blocking stream", NULL, host[0] == 0);

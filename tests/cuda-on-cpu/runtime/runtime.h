@@ -173,9 +173,10 @@ void memory_reset (void);
 int  memory_alive (bool print);
 
 /* ---- streams.cpp */
+/* One record of an event: whoever waits for it waits for this one, also when the event is recorded again, elsewhere, in the meantime. */
 struct Event {
-  cudaStream_t stream = nullptr;
-  long         n_recorded = 0, n_completed = 0;
+  cudaStream_t stream = nullptr; /* NULL: not recorded */
+  bool         completed = false;
   double       completed_at = 0;
   cudaGraph_t  capture = nullptr;
   std::vector<int> capture_tails;
@@ -184,7 +185,6 @@ struct Operation {
   const char                       *what;
   std::function<cudaError_t (void)> run;
   std::shared_ptr<Event>            wait, record;
-  long                              serial = 0; /* of the wait or the record */
 };
 /* Queues, or adds to the graph that is being captured. */
 cudaError_t enqueue (cudaStream_t stream, Operation operation);

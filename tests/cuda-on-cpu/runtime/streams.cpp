@@ -45,18 +45,18 @@ seconds (void)
   return (double) t.tv_sec + 1e-9 * (double) t.tv_nsec;
 }
 
-static void drain_until (cudaStream_t stream, const Event *event, long serial);
+static void drain_until (cudaStream_t stream, const Event *event);
 
 void
 run_operation (const Operation &operation)
 {
-  if (operation.wait && operation.wait->n_completed < operation.serial && operation.wait->stream)
-    drain_until (operation.wait->stream, operation.wait.get (), operation.serial);
+  if (operation.wait)
+    drain_until (operation.wait->stream, operation.wait.get ());
   if (operation.run && !sticky)
     if (cudaError_t error = operation.run ())
       sticky = is_sticky (error) ? error : cudaErrorIllegalAddress;
   if (operation.record) {
-    operation.record->n_completed = std::max (operation.record->n_completed, operation.serial);
+    operation.record->completed = true;
     operation.record->completed_at = seconds ();
   }
 }
@@ -72,13 +72,20 @@ step (cudaStream_t stream)
   return true;
 }
 
-/* Until @event has passed @serial, or the queue is empty. */
+/* Until @event has passed, or the queue is empty. An event that is not recorded has passed. */
 static void
-drain_until (cudaStream_t stream, const Event *event, long serial)
+drain_until (cudaStream_t stream, const Event *event)
 {
-  if (stream_find (stream))
-    while ((!event || event->n_completed < serial) && step (stream))
-      ;
+  if ((event && !event->stream) || !stream_find (stream))
+    return;
+  while (!(event && event->completed) && step (stream))
+    ;
+}
+
+static bool
+is_pending (const Event &event)
+{
+  return event.stream && !event.completed;
 }
 
 void
@@ -86,7 +93,7 @@ drain (cudaStream_t stream)
 {
   stream = stream_find (stream);
   if (stream)
-    drain_until (stream, nullptr, 0);
+    drain_until (stream, nullptr);
 }
 
 static void
@@ -100,7 +107,7 @@ drain_these (bool all)
     std::swap (list[i], list[i + random_below ((uint32_t) (list.size () - i))]);
   for (cudaStream_t stream : list)
     if (all || stream->blocking)
-      drain_until (stream, nullptr, 0);
+      drain_until (stream, nullptr);
 }
 
 void
@@ -149,7 +156,7 @@ enqueue (cudaStream_t handle, Operation operation)
 cudaError_t
 enqueue (cudaStream_t stream, const char *what, std::function<cudaError_t (void)> run)
 {
-  Operation operation { what, std::move (run), nullptr, nullptr, 0 };
+  Operation operation { what, std::move (run), nullptr, nullptr };
   return enqueue (stream, std::move (operation));
 }
 
@@ -229,9 +236,6 @@ cudaStreamDestroy (cudaStream_t stream)
     return fail (refuse_in_capture ("cudaStreamDestroy of the capturing stream"));
   drain (stream);
   streams.erase (std::find (streams.begin (), streams.end (), stream));
-  for (cudaEvent_t event : events)
-    if (event->state->stream == stream)
-      event->state->stream = nullptr;
   delete stream;
   return fail (call.error);
 }
@@ -314,16 +318,17 @@ cudaEventRecord (cudaEvent_t event, cudaStream_t handle)
   cudaStream_t stream = stream_find (handle);
   if (!event_exists (event) || !stream)
     return fail (cudaErrorInvalidResourceHandle);
+  if (stream->capture && stream->capture->invalid)
+    return fail (cudaErrorStreamCaptureInvalidated);
+  event->state = std::make_shared<Event> ();
   Event &state = *event->state;
-  state.capture = stream->capture;
   if (stream->capture) {
-    if (stream->capture->invalid)
-      return fail (cudaErrorStreamCaptureInvalidated);
+    state.capture = stream->capture;
     state.capture_tails = stream->tails;
     return cudaSuccess;
   }
   state.stream = stream;
-  Operation operation { "cudaEventRecord", nullptr, nullptr, event->state, ++state.n_recorded };
+  Operation operation { "cudaEventRecord", nullptr, nullptr, event->state };
   return fail (enqueue (stream, std::move (operation)));
 }
 
@@ -349,13 +354,13 @@ cudaStreamWaitEvent (cudaStream_t handle, cudaEvent_t event, unsigned)
     return cudaSuccess;
   }
   if (stream->capture) {
-    if (state.n_completed == state.n_recorded)
+    if (!is_pending (state))
       return cudaSuccess;
     report ("CAPTURE", nullptr, "the captured stream waits for an event of work outside of the capture");
     stream->capture->invalid = true;
     return fail (cudaErrorStreamCaptureIsolation);
   }
-  Operation operation { "cudaStreamWaitEvent", nullptr, event->state, nullptr, state.n_recorded };
+  Operation operation { "cudaStreamWaitEvent", nullptr, event->state, nullptr };
   return fail (enqueue (stream, std::move (operation)));
 }
 
@@ -377,9 +382,8 @@ cudaEventSynchronize (cudaEvent_t event)
   COC_NOT_IN_CAPTURE ("cudaEventSynchronize")
   if (cudaError_t error = event_usable (event, "cudaEventSynchronize"))
     return fail (error);
-  const Event &state = *event->state;
-  if (state.stream)
-    drain_until (state.stream, &state, state.n_recorded);
+  const std::shared_ptr<Event> state = event->state;
+  drain_until (state->stream, state.get ());
   return fail (sticky);
 }
 
@@ -390,19 +394,19 @@ cudaEventQuery (cudaEvent_t event)
   COC_NOT_IN_CAPTURE ("cudaEventQuery")
   if (cudaError_t error = event_usable (event, "cudaEventQuery"))
     return fail (error);
-  const Event &state = *event->state;
-  if (state.n_completed < state.n_recorded && state.stream)
-    step (state.stream);
-  return fail (sticky ? sticky : state.n_completed < state.n_recorded ? cudaErrorNotReady : cudaSuccess);
+  const std::shared_ptr<Event> state = event->state;
+  if (is_pending (*state))
+    step (state->stream);
+  return fail (sticky ? sticky : is_pending (*state) ? cudaErrorNotReady : cudaSuccess);
 }
 
 cudaError_t
 cudaEventElapsedTime (float *milliseconds, cudaEvent_t start, cudaEvent_t end)
 {
   COC_ENTER ()
-  if (!event_exists (start) || !event_exists (end) || !start->timed || !end->timed || !start->state->n_recorded || !end->state->n_recorded)
+  if (!event_exists (start) || !event_exists (end) || !start->timed || !end->timed || !start->state->stream || !end->state->stream)
     return fail (cudaErrorInvalidResourceHandle);
-  if (start->state->n_completed < start->state->n_recorded || end->state->n_completed < end->state->n_recorded)
+  if (is_pending (*start->state) || is_pending (*end->state))
     return fail (cudaErrorNotReady);
   *milliseconds = (float) (1e3 * (end->state->completed_at - start->state->completed_at));
   return cudaSuccess;
