@@ -45,6 +45,7 @@ struct cw_musicgen_run {
   float       *later_positions; /* [max_steps - n_positions, width]: what the model's table lacks; or NULL */
   char        *keys, *values; /* [n_layers, n_rows, heads, max_steps, key_size] of the model's cache type: a head reads one run of memory */
   float       *key_scales, *value_scales; /* [n_layers, n_rows, heads, max_steps], of CW_I8 */
+  float       *first_keys;    /* [n_layers, n_rows, width], of CW_I8: what the keys are stored less of */
   float       *fresh_keys, *fresh_values; /* [n_rows, batch, width]: of these columns, before they go there */
   cw_text_cache *texts;          /* [n_texts] */
   size_t      *text_of;       /* [n_rows]: text's number + 1, or 0 for the null branch */
@@ -214,11 +215,10 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
   }
   model->be = be;
   model->config = *config;
-  /* keys of 8 bits cost as much as int8 weights do (PERFORMANCE.md), and next to nothing beside int4's */
   if (source->storage == CW_STORE_AS_IS)
     model->cache = CW_F32;
   else
-    model->cache = source->storage == CW_STORE_INT4 && head_size <= CW_KEY_MAX ? CW_I8 : CW_F16;
+    model->cache = source->storage >= CW_STORE_INT8 && head_size <= CW_KEY_MAX ? CW_I8 : CW_F16;
   model->key_size = model->cache == CW_I8 ? cw_key_bytes (head_size) : head_size;
   model->layers = cw_arena_new (&model->arena, cw_musicgen_layer, config->n_layers);
   model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
@@ -313,6 +313,7 @@ cw_musicgen_run_new (cw_musicgen *model, size_t n_rows, size_t max_steps, size_t
   if (model->cache == CW_I8) {
     run->key_scales = cw_arena_new (&run->arena, float, n_keys);
     run->value_scales = cw_arena_new (&run->arena, float, n_keys);
+    run->first_keys = cw_arena_new (&run->arena, float, config->n_layers * n_rows * c);
   }
   run->fresh_keys = cw_arena_new (&run->arena, float, n_items * c);
   run->fresh_values = cw_arena_new (&run->arena, float, n_items * c);
@@ -499,6 +500,23 @@ attend (cw_musicgen_run *run, size_t n_queries, cw_dtype cache, size_t head_stri
                                       .scale = 1.0f / sqrtf ((float) d) });
 }
 
+/* Takes a row's first key off its others, and off itself. Attention does not see it: each score of a query loses the same. What is left
+ * is small beside what keys have in common, and so is what 8 bits lose of it. */
+static void
+centre_keys (cw_musicgen_run *run, size_t index, size_t n)
+{
+  const size_t c = run->model->config.width;
+
+  for (size_t item = 0; item < run->n_rows * n; item++) {
+    float *first = run->first_keys + (index * run->n_rows + item / n) * c, *key = run->fresh_keys + item * c;
+
+    if (run->step + item % n == 0)
+      memcpy (first, key, c * sizeof *key);
+    for (size_t i = 0; i < c; i++)
+      key[i] -= first[i];
+  }
+}
+
 /* The keys (or values) of @n columns of layer @index, @fresh [n_rows, n, width], to their places in @cache and @scales. */
 static void
 remember (cw_musicgen_run *run, const float *fresh, char *cache, float *scales, size_t index, size_t n)
@@ -544,6 +562,8 @@ self_attention (cw_musicgen_run *run, const cw_musicgen_layer *l, size_t index, 
   be->layer_norm (be, run->normed, run->x, n_items, c, &l->self_norm);
   be->linears (be, (float *const[]){ run->q, run->fresh_keys, run->fresh_values }, c, run->normed, c, n_items,
                (const cw_linear *const[]){ &l->q, &l->k, &l->v }, 3);
+  if (run->model->cache == CW_I8)
+    centre_keys (run, index, n);
   remember (run, run->fresh_keys, run->keys, run->key_scales, index, n);
   remember (run, run->fresh_values, run->values, run->value_scales, index, n);
   for (size_t item = 0; item < n_items; item++)

@@ -32,7 +32,7 @@ bool cw_musicgen_config_read (cw_musicgen_config *config, const cw_json_scope *s
                               cw_error *error);
 
 /* The source's weights stay the caller's and must outlive the model. Where they are not stored as they are, the caches of keys and
- * values are f16, or with weights of 4 bits 8 bits with a scale for each head's key. */
+ * values are f16, or with weights of 8 and 4 bits 8 bits with a scale for each head's key and value. */
 cw_musicgen *cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_source *source,
                                cw_error *error);
 void         cw_musicgen_free (cw_musicgen *model);
