@@ -17,7 +17,7 @@
 #include "checkpoint/quantise-weights.h"
 #include "checkpoint/safetensors.h"
 
-#define VERSION "4" /* of the layouts: a file of another is made anew */
+#define VERSION "5" /* of the layouts: a file of another is made anew */
 
 struct cw_prepared {
   char            *path; /* NULL: no file */
@@ -167,6 +167,7 @@ find (const cw_prepared *prepared, const char *name, const char *suffix, cw_tens
 typedef struct {
   const cw_tensor *from;
   cw_storage       storage;
+  const float     *squares; /* [n_in] or NULL */
   void            *w, *scales, *groups;
   size_t           n_in;
   float           *rows;   /* [threads, n_in] */
@@ -220,7 +221,7 @@ make_rows (void *arg, size_t begin, size_t end, unsigned thread)
       place_row (m, bytes, i);
       break;
     case CW_STORE_INT4:
-      scales[i] = cw_quantise_row_q4 (bytes, groups + i * (n_padded / CW_Q4_GROUP), row, n, n_padded);
+      scales[i] = cw_quantise_row_q4 (bytes, groups + i * (n_padded / CW_Q4_GROUP), row, m->squares, n, n_padded);
       place_row (m, bytes, i);
       break;
     default:
@@ -278,7 +279,7 @@ make (const cw_source *source, cw_pool *pool, const char *name, const cw_tensor 
 {
   cw_prepared *prepared = source->prepared;
   cw_arena     scratch = { 0 };
-  making       m = { .from = from, .storage = source->storage, .n_in = from->dims[1] };
+  making       m = { .from = from, .storage = source->storage, .squares = source->squares, .n_in = from->dims[1] };
 
   m.w = take (&prepared->arena, &form->w);
   m.scales = take (&prepared->arena, &form->scales);

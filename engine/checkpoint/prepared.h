@@ -24,6 +24,7 @@ typedef struct {
   cw_weights  *weights;
   cw_prepared *prepared; /* NULL: all as they are */
   cw_storage   storage;
+  const float *squares;  /* what is expected of the square of each input of the matrices asked for next, for 4 bits; NULL: all alike */
 } cw_source;
 
 /* @folder may be NULL: no file. @hash: cw_weights_hash. @name: of the precision, part of the file's name. */

@@ -42,9 +42,10 @@ nearest (float value)
   return i < -8 ? -8 : i > 7 ? 7 : (int) i;
 }
 
-/* The best scale. The side of the largest element gets -8: the scale's sign is the opposite of its. */
+/* The best scale for @x [n], whose errors count by @squares, or NULL. The side of the largest element gets -8: the scale's sign is the
+ * opposite of its. */
 static float
-group_scale (const float *x, size_t n)
+group_scale (const float *x, const float *squares, size_t n)
 {
   const float largest = largest_of (x, n);
   float       least = INFINITY, best = 0.0f;
@@ -55,7 +56,7 @@ group_scale (const float *x, size_t n)
 
     for (size_t c = 0; c < n; c++) {
       const float difference = x[c] - scale * (float) nearest (x[c] * factor);
-      error += difference * difference;
+      error += difference * difference * (squares ? squares[c] : 1.0f);
     }
     if (error < least) {
       least = error;
@@ -66,17 +67,20 @@ group_scale (const float *x, size_t n)
 }
 
 float
-cw_quantise_row_q4 (int8_t *q, int8_t *groups, const float *row, size_t n_in, size_t n_padded)
+cw_quantise_row_q4 (int8_t *q, int8_t *groups, const float *row, const float *squares, size_t n_in, size_t n_padded)
 {
   float row_scale = 0.0f;
 
   memset (q, 0, n_padded);
   memset (groups, 0, n_padded / CW_Q4_GROUP);
-  for (size_t c = 0; c < n_in; c += CW_Q4_GROUP)
-    row_scale = fmaxf (row_scale, fabsf (group_scale (row + c, n_in - c < CW_Q4_GROUP ? n_in - c : CW_Q4_GROUP)) / 127.0f);
+  for (size_t c = 0; c < n_in; c += CW_Q4_GROUP) {
+    const size_t n = n_in - c < CW_Q4_GROUP ? n_in - c : CW_Q4_GROUP;
+
+    row_scale = fmaxf (row_scale, fabsf (group_scale (row + c, squares ? squares + c : NULL, n)) / 127.0f);
+  }
   for (size_t c = 0; c < n_in && row_scale > 1e-35f; c += CW_Q4_GROUP) {
     const size_t n = n_in - c < CW_Q4_GROUP ? n_in - c : CW_Q4_GROUP;
-    const long   group = lrintf (group_scale (row + c, n) / row_scale);
+    const long   group = lrintf (group_scale (row + c, squares ? squares + c : NULL, n) / row_scale);
 
     groups[c / CW_Q4_GROUP] = (int8_t) group;
     for (size_t i = 0; i < n && group != 0; i++)

@@ -58,7 +58,7 @@ base_name (const char *folder)
 cw_source
 cw_model_source (cw_model *model, cw_storage narrowest)
 {
-  return (cw_source){ model->weights, model->prepared, cw_plan_storage (model->info.precision, narrowest) };
+  return (cw_source){ .weights = model->weights, .prepared = model->prepared, .storage = cw_plan_storage (model->info.precision, narrowest) };
 }
 
 bool

@@ -24,7 +24,8 @@ cw_musicgen_card_weight_bytes (const cw_musicgen_config *config, cw_storage stor
 size_t
 cw_musicgen_card_text_weight_bytes (const cw_musicgen_config *config, cw_storage storage, cw_dtype in_file)
 {
-  const size_t square = cw_card_matrix_bytes (config->width, config->width, cw_stored_dtype (storage, in_file));
+  const cw_dtype dtype = cw_stored_dtype (cw_musicgen_text_storage (storage), in_file);
+  const size_t   square = cw_card_matrix_bytes (config->width, config->width, dtype);
 
   return config->prefixed ? 0 : cw_product (cw_product (2, config->n_layers), square);
 }

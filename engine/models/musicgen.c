@@ -117,26 +117,54 @@ fetch_norm (cw_fetch *fetch, cw_norm *norm, size_t c, unsigned i, const char *wh
   norm->eps = 1e-5f;
 }
 
+/* The matrices asked for next read what @norm gives (NULL: anything): in the mean square gamma² + beta². */
 static void
-fetch_layer (cw_fetch *fetch, cw_musicgen_layer *l, const cw_musicgen_config *config, unsigned i)
+expect_norm (cw_fetch *fetch, const cw_norm *norm, float *squares, size_t c)
 {
-  const size_t c = config->width;
+  fetch->source.squares = NULL;
+  if (!norm || fetch->failed)
+    return;
+  for (size_t i = 0; i < c; i++)
+    squares[i] = norm->gamma[i] * norm->gamma[i] + norm->beta[i] * norm->beta[i];
+  fetch->source.squares = squares;
+}
+
+cw_storage
+cw_musicgen_text_storage (cw_storage layers)
+{
+  return layers < CW_STORE_INT8 ? layers : CW_STORE_INT8;
+}
+
+/* @squares [width] is scratch. */
+static void
+fetch_layer (cw_fetch *fetch, cw_musicgen_layer *l, const cw_musicgen_config *config, float *squares, unsigned i)
+{
+  const size_t     c = config->width;
+  const cw_storage storage = fetch->source.storage;
 
 #define LAYER "decoder.model.decoder.layers.%u."
   fetch_norm (fetch, &l->self_norm, c, i, "self_attn_layer_norm");
+  expect_norm (fetch, &l->self_norm, squares, c);
   cw_fetch_linear (fetch, &l->q, c, c, LAYER "self_attn.q_proj.weight", i);
   cw_fetch_linear (fetch, &l->k, c, c, LAYER "self_attn.k_proj.weight", i);
   cw_fetch_linear (fetch, &l->v, c, c, LAYER "self_attn.v_proj.weight", i);
+  expect_norm (fetch, NULL, squares, c);
   cw_fetch_linear (fetch, &l->o, c, c, LAYER "self_attn.out_proj.weight", i);
   if (!config->prefixed) {
     fetch_norm (fetch, &l->cross_norm, c, i, "encoder_attn_layer_norm");
+    expect_norm (fetch, &l->cross_norm, squares, c);
     cw_fetch_linear (fetch, &l->cross_q, c, c, LAYER "encoder_attn.q_proj.weight", i);
+    expect_norm (fetch, NULL, squares, c);
+    fetch->source.storage = cw_musicgen_text_storage (storage);
     cw_fetch_linear (fetch, &l->cross_k, c, c, LAYER "encoder_attn.k_proj.weight", i);
     cw_fetch_linear (fetch, &l->cross_v, c, c, LAYER "encoder_attn.v_proj.weight", i);
+    fetch->source.storage = storage;
     cw_fetch_linear (fetch, &l->cross_o, c, c, LAYER "encoder_attn.out_proj.weight", i);
   }
   fetch_norm (fetch, &l->ffn_norm, c, i, "final_layer_norm");
+  expect_norm (fetch, &l->ffn_norm, squares, c);
   cw_fetch_linear (fetch, &l->fc1, config->ffn, c, LAYER "fc1.weight", i);
+  expect_norm (fetch, NULL, squares, c);
   cw_fetch_linear (fetch, &l->fc2, c, config->ffn, LAYER "fc2.weight", i);
 #undef LAYER
 }
@@ -208,6 +236,7 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
 {
   cw_musicgen *model = calloc (1, sizeof *model);
   const size_t c = config->width, k = config->n_codebooks, v = config->codebook_size, head_size = c / config->heads;
+  float       *squares;
 
   if (!model) {
     cw_fail_memory (error, "the decoder", sizeof *model);
@@ -224,6 +253,7 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
   model->embeddings = cw_arena_new (&model->arena, cw_tensor, k);
   model->heads = cw_arena_new (&model->arena, cw_linear, k);
   model->head_list = cw_arena_new (&model->arena, const cw_linear *, k);
+  squares = cw_arena_new (&model->arena, float, c);
 
   cw_fetch fetch = { be, *source, &model->arena, "", error, !cw_arena_ok (&model->arena, "the decoder", error) };
 
@@ -231,13 +261,14 @@ cw_musicgen_load (cw_backend *be, const cw_musicgen_config *config, const cw_sou
     cw_fetch_matrix (&fetch, &model->embeddings[i], v + 1, c, "decoder.model.decoder.embed_tokens.%u.weight", i);
   fetch_heads (&fetch, model);
   for (unsigned i = 0; i < config->n_layers && !fetch.failed; i++)
-    fetch_layer (&fetch, &model->layers[i], config, i);
+    fetch_layer (&fetch, &model->layers[i], config, squares, i);
   cw_fetch_vector (&fetch, &model->norm.gamma, c, "decoder.model.decoder.layer_norm.weight");
   cw_fetch_vector (&fetch, &model->norm.beta, c, "decoder.model.decoder.layer_norm.bias");
   model->norm.eps = 1e-5f;
   if (!fetch.failed)
     fetch_positions (&fetch, model);
   if (config->projects) {
+    fetch.source.storage = cw_musicgen_text_storage (fetch.source.storage);
     cw_fetch_linear (&fetch, &model->projection, c, config->text_width, "enc_to_dec_proj.weight");
     cw_fetch_vector (&fetch, &model->projection.bias, c, "enc_to_dec_proj.bias");
   }

@@ -40,6 +40,8 @@ void         cw_musicgen_free (cw_musicgen *model);
 const cw_musicgen_config *cw_musicgen_get_config (const cw_musicgen *model);
 /* What the heads are stored as beside layers of @layers. */
 cw_storage                cw_musicgen_head_storage (cw_storage layers);
+/* And what is read once a clip, for a text: its projection, the keys and values of cross attention. */
+cw_storage                cw_musicgen_text_storage (cw_storage layers);
 /* Bytes of weights that a step reads. */
 size_t                    cw_musicgen_step_bytes (const cw_musicgen *model);
 

@@ -105,7 +105,7 @@ random_linear (place *p, cw_dtype dtype, size_t n_out, size_t n_in)
       for (size_t c = 0; c < n; c++)
         ((int8_t *) bytes)[cw_tiled (i, c, n)] = q[c];
     } else if (dtype == CW_U8) {
-      scales[i] = cw_quantise_row_q4 (q, groups + i * (n / CW_Q4_GROUP), w + i * n_in, n_in, n);
+      scales[i] = cw_quantise_row_q4 (q, groups + i * (n / CW_Q4_GROUP), w + i * n_in, NULL, n_in, n);
       for (size_t c = 0; c < n; c++)
         bytes[cw_tiled (i, c / CW_PAD * CW_PAD, n) / 2 + c % 32] |= (uint8_t) ((q[c] & 15) << (c % CW_PAD < 32 ? 0 : 4));
     }
