@@ -336,12 +336,12 @@ test_clip_allocations (fail_fn fail, const clip *expected)
 
   CHECK (n > n_text + 10 && n_text > 3, "a clip makes %ld allocations, its text %ld", n, n_text);
   cw_codes_free (whole.codes);
-  for (long nth = n_text; nth < n; nth++) {
+  for (long nth = n_text; nth < n; nth += nth < n_text + 16 ? 1 : 3) {
     side       card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
     cw_request request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
     const long before = n_kernels ();
     clip       c;
-    char       what[64];
+    char       what[96];
 
     snprintf (what, sizeof what, "allocation %ld of %ld fails in a clip", nth, n);
     fail (COC_ALLOCATION, nth, OUT_OF_MEMORY);
