@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "hub-token.h"
 #include "hub.h"
 #include "model-row.h"
+#include "choose-folder.h"
 #include "settings.h"
 #include "toast.h"
 
@@ -24,9 +24,6 @@ struct _CwModelsPage {
   AdwToastOverlay *toasts;
   AdwPreferencesGroup *here_group, *music_group, *effects_group, *parts_group;
   GtkListBox      *here_box, *music_box, *effects_box, *parts_box;
-  AdwActionRow    *folder_row;
-  AdwPasswordEntryRow *token_row;
-  GtkSwitch       *offline_switch;
   AdwToast        *removed_toast; /* the last one, while it is to be seen; weak */
 };
 
@@ -35,7 +32,7 @@ G_DEFINE_FINAL_TYPE (CwModelsPage, cw_models_page, ADW_TYPE_WINDOW)
 static void
 say (CwModelsPage *page, const char *text)
 {
-  adw_toast_overlay_add_toast (page->toasts, cw_toast_new (page->toasts, text));
+  adw_toast_overlay_add_toast (page->toasts, cw_toast_new (GTK_WIDGET (page->toasts), text));
 }
 
 /* ---- getting --------------------------------------------------------------------------------------------------------- */
@@ -144,7 +141,7 @@ static void
 on_removed (CwModelsPage *page, const char *name, const char *title)
 {
   g_autofree char *text = g_strdup_printf (_ ("“%s” removed"), title);
-  AdwToast        *toast = cw_toast_new (page->toasts, text);
+  AdwToast        *toast = cw_toast_new (GTK_WIDGET (page->toasts), text);
 
   adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_priority (toast, ADW_TOAST_PRIORITY_HIGH);
@@ -282,8 +279,7 @@ bind_list (CwModelsPage *page, GtkListBox *box, AdwPreferencesGroup *group, List
 static void
 show_disk (CwModelsPage *page)
 {
-  g_autofree char *folder = cw_models_get_folder (), *shown = g_filename_display_name (folder), *escaped = g_markup_escape_text (shown, -1);
-  g_autofree char *used = NULL, *there = NULL, *text = NULL;
+  g_autofree char *folder = cw_models_get_folder (), *used = NULL, *there = NULL, *text = NULL;
   GListModel      *items = cw_model_shelf_get_items (page->shelf);
   gint64           n_used = 0;
   struct statvfs   disk;
@@ -298,7 +294,6 @@ show_disk (CwModelsPage *page)
   there = g_format_size (statvfs (folder, &disk) == 0 ? (guint64) disk.f_bavail * disk.f_frsize : 0);
   text = g_strdup_printf (_ ("Models take %s; %s are free."), used, there);
   adw_preferences_group_set_description (page->here_group, text);
-  adw_action_row_set_subtitle (page->folder_row, escaped);
 }
 
 static void
@@ -347,30 +342,9 @@ on_imported (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-choose_folder (CwModelsPage *page, const char *title, const char *accept, GCallback on_chosen)
-{
-  GtkFileChooserNative *dialog = gtk_file_chooser_native_new (title, GTK_WINDOW (page), GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, accept, _ ("_Cancel"));
-
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (dialog), TRUE);
-  g_signal_connect (dialog, "response", on_chosen, page);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (dialog));
-}
-
-/* The path that was chosen, g_free; NULL for none. Ends the dialog. */
-static char *
-take_folder (GtkNativeDialog *dialog, int response)
-{
-  g_autoptr (GFile) file = response == GTK_RESPONSE_ACCEPT ? gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog)) : NULL;
-  char             *path = file ? g_file_get_path (file) : NULL;
-
-  g_object_unref (dialog);
-  return path;
-}
-
-static void
 on_import_chosen (GtkNativeDialog *dialog, int response, CwModelsPage *page)
 {
-  g_autofree char *path = take_folder (dialog, response);
+  g_autofree char *path = cw_take_folder (dialog, response);
 
   if (path)
     cw_model_shelf_import_async (page->shelf, path, on_imported, g_object_ref (page));
@@ -381,68 +355,7 @@ on_import (GSimpleAction *action, GVariant *parameter, gpointer page)
 {
   (void) action;
   (void) parameter;
-  choose_folder (page, _ ("Import a Model’s Folder"), _ ("_Import"), G_CALLBACK (on_import_chosen));
-}
-
-static void
-on_folder_chosen (GtkNativeDialog *dialog, int response, CwModelsPage *page)
-{
-  g_autofree char *path = take_folder (dialog, response);
-
-  if (path && page->settings) {
-    g_settings_set_string (page->settings, "models-folder", path);
-    refresh (page);
-    say (page, _ ("Models that were in the old folder stay there."));
-  }
-}
-
-static void
-on_folder (GSimpleAction *action, GVariant *parameter, gpointer page)
-{
-  (void) action;
-  (void) parameter;
-  choose_folder (page, _ ("Folder for Models"), _ ("_Choose"), G_CALLBACK (on_folder_chosen));
-}
-
-/* ---- the token ------------------------------------------------------------------------------------------------------- */
-
-static void
-store_in_thread (GTask *task, gpointer source, gpointer token, GCancellable *cancellable)
-{
-  g_autofree char *endpoint = cw_hub_default_endpoint ();
-  GError          *error = NULL;
-
-  (void) source;
-  (void) cancellable;
-  if (cw_hub_token_store (endpoint, token, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-on_token_stored (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GError) error = NULL;
-
-  (void) data;
-  say (CW_MODELS_PAGE (source), g_task_propagate_boolean (G_TASK (result), &error) ? _ ("The keyring has it") : error->message);
-}
-
-/* An empty one forgets. The entry does not keep what the keyring keeps. */
-static void
-on_token (CwModelsPage *page)
-{
-  g_autoptr (GTask) task = g_task_new (page, NULL, on_token_stored, NULL);
-  const char       *text = gtk_editable_get_text (GTK_EDITABLE (page->token_row));
-
-  if (*text && !cw_hub_token_is_valid (text)) {
-    say (page, _ ("That is no token; they are one word, like hf_…"));
-    return;
-  }
-  g_task_set_task_data (task, *text ? g_strdup (text) : NULL, (GDestroyNotify) cw_hub_token_free);
-  g_task_run_in_thread (task, store_in_thread);
-  gtk_editable_set_text (GTK_EDITABLE (page->token_row), "");
+  cw_choose_folder (GTK_WINDOW (page), _ ("Import a Model’s Folder"), _ ("_Import"), G_CALLBACK (on_import_chosen), page);
 }
 
 /* ---- the page -------------------------------------------------------------------------------------------------------- */
@@ -485,9 +398,6 @@ cw_models_page_class_init (CwModelsPageClass *class)
   BIND (music_box);
   BIND (effects_box);
   BIND (parts_box);
-  BIND (folder_row);
-  BIND (offline_switch);
-  BIND (token_row);
 #undef BIND
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_z, GDK_CONTROL_MASK, "page.undo", NULL);
@@ -497,7 +407,7 @@ static void
 cw_models_page_init (CwModelsPage *page)
 {
   static const GActionEntry actions[] = {
-    { .name = "import", .activate = on_import }, { .name = "refresh", .activate = on_refresh }, { .name = "folder", .activate = on_folder },
+    { .name = "import", .activate = on_import }, { .name = "refresh", .activate = on_refresh },
     { .name = "undo", .activate = on_undo },
   };
   g_autoptr (GSimpleActionGroup) group = g_simple_action_group_new ();
@@ -505,12 +415,10 @@ cw_models_page_init (CwModelsPage *page)
   g_action_map_add_action_entries (G_ACTION_MAP (group), actions, G_N_ELEMENTS (actions), page);
   gtk_widget_insert_action_group (GTK_WIDGET (page), "page", G_ACTION_GROUP (group));
   gtk_widget_init_template (GTK_WIDGET (page));
-  g_signal_connect_swapped (page->token_row, "apply", G_CALLBACK (on_token), page);
   page->settings = cw_settings_new ();
-  gtk_widget_set_sensitive (GTK_WIDGET (page->offline_switch), page->settings != NULL);
   if (page->settings) {
-    g_settings_bind (page->settings, "offline", page->offline_switch, "active", G_SETTINGS_BIND_DEFAULT);
     g_signal_connect_swapped (page->settings, "changed::offline", G_CALLBACK (show_offline), page);
+    g_signal_connect_swapped (page->settings, "changed::models-folder", G_CALLBACK (refresh), page);
   }
 }
 

@@ -13,19 +13,19 @@
 /* How many letters fit into a line. libadwaita asks a toast for its height without saying how wide it will be: a line must not be wider
  * than there is room. */
 static int
-count_chars (GtkWidget *overlay)
+count_chars (GtkWidget *place)
 {
-  PangoContext     *context = gtk_widget_get_pango_context (overlay);
+  PangoContext     *context = gtk_widget_get_pango_context (place);
   PangoFontMetrics *metrics = pango_context_get_metrics (context, NULL, NULL);
   const int         char_px = MAX (PANGO_PIXELS (pango_font_metrics_get_approximate_char_width (metrics)), 1);
-  const int         room_px = gtk_widget_get_width (overlay) - BESIDE_PX;
+  const int         room_px = gtk_widget_get_width (place) - BESIDE_PX;
 
   pango_font_metrics_unref (metrics);
   return CLAMP (room_px / (char_px + 1), LEAST_CHARS, MOST_CHARS); /* + 1: it is bold */
 }
 
 AdwToast *
-cw_toast_new (AdwToastOverlay *overlay, const char *text)
+cw_toast_new (GtkWidget *place, const char *text)
 {
   AdwToast   *toast = adw_toast_new ("");
   GtkWidget  *label = gtk_label_new (text);
@@ -33,7 +33,7 @@ cw_toast_new (AdwToastOverlay *overlay, const char *text)
 
   gtk_label_set_wrap (GTK_LABEL (label), TRUE);
   gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
-  gtk_label_set_max_width_chars (GTK_LABEL (label), count_chars (GTK_WIDGET (overlay)));
+  gtk_label_set_max_width_chars (GTK_LABEL (label), count_chars (place));
   gtk_label_set_xalign (GTK_LABEL (label), 0.0f);
   gtk_widget_add_css_class (label, "heading");
   adw_toast_set_custom_title (toast, label);

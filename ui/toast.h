@@ -6,5 +6,5 @@
 
 #include <adwaita.h>
 
-/* Wraps @text to what @overlay, which is to show it, is wide now, and stays as long as reading it takes. */
-AdwToast *cw_toast_new (AdwToastOverlay *overlay, const char *text);
+/* Wraps @text to what @place, an overlay or a window that is to show it, is wide now, and stays as long as reading it takes. */
+AdwToast *cw_toast_new (GtkWidget *place, const char *text);

@@ -138,7 +138,7 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
   cw_window_say (window, NULL);
   name = short_name (clip);
   text = g_strdup_printf (_ ("“%s” deleted"), name);
-  toast = cw_toast_new (window->toasts, text);
+  toast = cw_toast_new (GTK_WIDGET (window->toasts), text);
   adw_toast_set_button_label (toast, _ ("_Undo"));
   adw_toast_set_action_name (toast, "win.undo-delete");
   adw_toast_set_timeout (toast, 10);

@@ -168,6 +168,13 @@ on_how_changed (CwWindow *window)
   window->reload = g_timeout_add (RELOAD_AFTER_MS, reload, window);
 }
 
+/* The page of models says what is the matter with it, when it is open. */
+static void
+on_folder_changed (CwWindow *window)
+{
+  g_free (cw_model_shelf_refresh (window->shelf));
+}
+
 static void
 follow_maker (CwWindow *window)
 {
@@ -177,6 +184,7 @@ follow_maker (CwWindow *window)
   g_signal_connect_swapped (window->settings, "changed::device", G_CALLBACK (on_how_changed), window);
   g_signal_connect_swapped (window->settings, "changed::vram-gib", G_CALLBACK (on_how_changed), window);
   g_signal_connect_swapped (window->settings, "changed::precision", G_CALLBACK (on_how_changed), window);
+  g_signal_connect_swapped (window->settings, "changed::models-folder", G_CALLBACK (on_folder_changed), window);
   g_signal_connect_swapped (window->settings, "changed::unload-minutes", G_CALLBACK (follow_settings), window);
 }
 
@@ -185,7 +193,7 @@ static void
 on_notice (CwWindow *window, const char *sentence)
 {
   if (!window->closing)
-    adw_toast_overlay_add_toast (window->toasts, cw_toast_new (window->toasts, sentence));
+    adw_toast_overlay_add_toast (window->toasts, cw_toast_new (GTK_WIDGET (window->toasts), sentence));
 }
 
 static void

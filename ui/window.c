@@ -23,7 +23,7 @@ cw_window_say (CwWindow *window, const char *text)
   g_clear_weak_pointer (&window->said);
   if (!text)
     return;
-  g_set_weak_pointer (&window->said, cw_toast_new (window->toasts, text));
+  g_set_weak_pointer (&window->said, cw_toast_new (GTK_WIDGET (window->toasts), text));
   adw_toast_set_priority (window->said, ADW_TOAST_PRIORITY_HIGH); /* Undo comes back after it */
   adw_toast_overlay_add_toast (window->toasts, window->said);
 }

@@ -48,6 +48,8 @@ def preferences(stage):
     set_number(stage, "alt+m", "vram-gib", "2.5", "2.5")
     choose(stage, "alt+p", "precision", "'f32'")
     set_number(stage, "alt+l", "unload-minutes", "7", "7")
+    stage.change("alt+o")
+    wait_for("offline in the settings", lambda: setting(stage, "offline") == "true", 10)
     width = stage.resize(360, 480, dialog)[0]  # libadwaita's least is 360, to which GTK adds a frame where nothing draws shadows
     assert width <= 370, f"it does not fit a narrow screen: {width}"
     stage.key("Escape")
