@@ -17,17 +17,19 @@ def program(path, text):
     os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
 
 
-def report_of(folder, conformance_status):
+def report_of(folder, conformance_status, notice=""):
     build, tools = f"{folder}/build", f"{folder}/tools"
-    program(f"{build}/app/clipwright", 'echo "$*" >> "$CW_TEST_CALLS"; echo "did $1"\n')
-    program(f"{build}/tests/cuda/test-cuda-conformance", f"exit {conformance_status}\n")
+    program(f"{build}/app/clipwright", 'echo "$*" >> "$CW_TEST_CALLS"\n'
+            'case "$1" in generate) echo "{\\"notices\\": [$CW_TEST_NOTICE]}" ;; *) echo "did $1" ;; esac\n')
+    program(f"{build}/tests/cuda/test-cuda-conformance", f"[ {conformance_status} = 0 ] || echo FAIL: embed; exit {conformance_status}\n")
     program(f"{build}/tests/clipwright-probe", "exit 0\n")
     open(f"{build}/build.ninja", "w").close()
-    program(f"{tools}/ninja", "echo built\n")
+    for tool in ("meson", "ninja", "nvcc"):
+        program(f"{tools}/{tool}", "echo built\n")
     program(f"{tools}/nvidia-smi", 'case "$*" in *memory.used*) echo 100 ;; *) echo "name, RTX" ;; esac\n')
-    program(f"{tools}/python3", 'case "$1" in *list-cases.py) echo one ;; *) exit 0 ;; esac\n')
+    program(f"{tools}/python3", 'case "$1" in *list-cases.py) echo one ;; -c) exec /usr/bin/python3 "$@" ;; *) exit 0 ;; esac\n')
     calls = f"{folder}/calls"
-    environment = {**os.environ, "PATH": f"{tools}:/usr/bin:/bin", "CW_GPU_BUILD": build, "CW_TEST_CALLS": calls}
+    environment = {**os.environ, "PATH": f"{tools}:/usr/bin:/bin", "CW_GPU_BUILD": build, "CW_TEST_CALLS": calls, "CW_TEST_NOTICE": notice, "CUDA_HOME": folder}
     done = subprocess.run([run, "-o", f"{folder}/report.md", "-s", "1", f"{folder}/model"], capture_output=True, text=True, timeout=100,
                           env=environment, cwd=folder)
     return done.returncode, open(f"{folder}/report.md", encoding="utf-8").read(), open(calls, encoding="utf-8").read()
@@ -46,7 +48,11 @@ def main():
             assert call in calls, f"no “{call}” in\n{calls}"
     with tempfile.TemporaryDirectory() as folder:
         status, report, _ = report_of(folder, 3)
-        assert status == 1 and "| conformance | FAILED (3)" in report and "1 steps failed" in report, report
+        assert status == 1 and "| conformance | FAILED (3)" in report and "FAIL: embed" in report, report
+        assert "1 steps failed: conformance." in report, report
+    with tempfile.TemporaryDirectory() as folder:
+        status, report, _ = report_of(folder, 0, '"the card was left"')
+        assert status == 1 and "1 steps failed: soak." in report and "FAILED: the card was left" in report, report
 
 
 if __name__ == "__main__":
