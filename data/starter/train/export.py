@@ -13,6 +13,7 @@ from transformers import EncodecFeatureExtractor, MusicgenForConditionalGenerati
 
 import codec
 import lm
+import synthesiser
 
 ONLY_FOR_TRAINING = ("codebook.embed_avg", "codebook.cluster_size", "codebook.inited")
 
@@ -36,12 +37,9 @@ def effective(weight):
 
 @torch.no_grad()
 def take_out_hum(decoder):
-    """The kernels of a voice have the sum 0, because its channels stand at -1 when it is silent. Rounded to f16 they have not, and 149 voices
-    hum. So the last channel, which no voice uses, stands at -1 always, with the kernel that makes up for it."""
-    conv, kernels = decoder.layers[0].conv, decoder.layers[3].conv
-    conv.weight[-1], conv.bias[-1] = 0, -12.0
-    wanted = kernels.weight[:-1].sum(0)
-    kernels.weight[-1] = wanted - effective(kernels.weight[:-1]).sum(0)
+    """The kernels of a voice have the sum 0, because its channels stand at about -1 when it is silent. Rounded to f16 they have not."""
+    kernels = decoder.layers[3].conv
+    kernels.weight[-1] = synthesiser.silence(decoder, effective(kernels.weight[:-1]))
 
 
 def write(model, tokenizer, out):

@@ -16,7 +16,7 @@ from codec import HOP, RATE_HZ
 CENTRE = 128  # sample of a frame's hop on which its windows lie: where EnCodec's decoder puts the middle of a frame's kernel
 TONES_HZ = 440 * 2.0 ** ((np.arange(28, 120) - 69) / 12)
 N_TONES, N_BANDS = len(TONES_HZ), 36
-FLOOR = 2e-5  # amplitude that counts as nothing
+FLOOR = 1e-4  # amplitude that counts as nothing: 80 dB below full scale
 SHORT = 2 * HOP
 WINDOWS = ((4096, 0, 250), (2048, 250, 1500), (1024, 1500, 8000))  # samples, and the Hz in which peaks are looked for with them
 PROMINENCE_DB, FULL_DB = 9, 15  # over the median around it: below, a peak is noise; above, a partial
@@ -92,6 +92,11 @@ def amplitudes(x):
 def logarithms(amplitude):
     """What the latents are: 0 at FLOOR and below."""
     return np.log(amplitude / FLOOR + 1)
+
+
+def louder(latents, db):
+    """The latents of the same sound, `db` louder."""
+    return np.log(np.expm1(latents) * 10 ** (db / 20) + 1)
 
 
 def work(args, team):

@@ -14,6 +14,7 @@ them to the latents of partials.npy; train_codec.py --stage encoder goes on from
 RUN/codes.npy are the codes of every clip, by partials.npy and the codebooks, so the language model need not wait for the encoder.
 """
 import argparse
+import json
 import math
 import os
 
@@ -22,13 +23,16 @@ import torch
 from torch import nn
 
 import codec
-from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ
+import held
+from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ, louder
 
 HEADROOM = 4.0  # the largest amplitude of a voice: above, ELU is no exponential
 SWING = 0.2  # nepers by which an oscillator moves its channel
 OPEN = 10.0  # of a gate
+GATE, AUDIBLE = 24.0, 0.3  # how steeply, and at which latent, a voice's gate opens
 SMALL = 0.05  # the size at which samples pass the ELUs
 QUIET, LEVELS = 3e-4, (1e-4, 1e-3, 8e-3, 6e-2)  # the encoder's: the size of its filters' outputs, and amplitudes at which its cells answer
+LEVEL_DB = {"loud": -8, "soft": -3, "": -4}  # by which what is made is louder than what was learned: voices may meet in phase
 N_WIDE = 21  # of the bands, the highest, have two voices of noise
 THIRDS = 2 * np.pi / 3 * np.arange(3)
 WINDOW = np.hanning(SHORT + 1)[:-1]
@@ -81,12 +85,23 @@ def single(x):
     return torch.from_numpy(np.asarray(x, np.float32))
 
 
+@torch.no_grad()
+def silence(decoder, kernels):
+    """Kernel of the last channel, which no voice uses and which stands at -1: with it a clip of nothing is silent, though every voice has
+    the amplitude FLOOR then (standing still) and `kernels` [voice's channels, out, sample] may be rounded, so that their sums are not 0."""
+    first = decoder.layers[0].conv
+    first.weight[-1], first.bias[-1] = 0, -12.0
+    still = first.bias[:-1].exp() - 1
+    return (kernels * still[:, None, None]).sum(0) / (1 - math.exp(-12.0))
+
+
 def left_of(conv):
     """How many of the samples that EnCodec pads or trims lie on the left."""
     return conv.stride[0] - conv.stride[0] // 2
 
 
-def write_decoder(layers):
+def write_decoder(decoder):
+    layers = decoder.layers
     first, *strided, last = [m.conv for m in layers if hasattr(m, "conv")]
     lstm = next(m.lstm for m in layers if hasattr(m, "lstm"))
     parameter, advance, start, kernels = voices()
@@ -105,6 +120,9 @@ def write_decoder(layers):
     gates[:width], gates[width:2 * width], gates[3 * width:] = OPEN, -OPEN, OPEN
     lstm.weight_hh_l0[cell][:n, :n] = torch.block_diag(*single(weights))
     gates[cell][:n] = single(biases.reshape(-1))
+    voice = torch.arange(n)  # a latent of 0 closes the output gate: that voice stands still
+    lstm.weight_ih_l0[3 * width + voice, voice] = GATE
+    gates[3 * width:][:n] = -GATE * (first.bias[:n] + AUDIBLE)
 
     for block in layers:
         if type(block).__name__ == "EncodecResnetBlock":
@@ -114,9 +132,9 @@ def write_decoder(layers):
     phases = np.stack([(kernels * np.exp(-1j * third)).real for third in THIRDS], 1) / (1.5 * size[:, None, None])
     size = codec.HOP // strided[0].stride[0]  # of a block of samples
     kernel = HEADROOM * SMALL * single(phases).reshape(n, -1, size).permute(0, 2, 1)
-    strided[0].weight[n:] *= 0.1
     strided[0].weight[:n] = 0
     strided[0].weight[:n, :size], strided[0].weight[:n, size:2 * size] = kernel, -kernel
+    strided[0].weight[n] = silence(decoder, strided[0].weight[:n])
     for conv in strided[1:]:
         half = size // conv.stride[0]
         conv.weight[:2 * size] = 0
@@ -192,17 +210,47 @@ def fit_encoder(layers, clips, latents, ridge=30.0):
     last.bias.copy_(solved[-1])
 
 
+def write_books(model, steady, live, n_vectors=90000):
+    """The codebooks but the last are of what is held, as often as it starts and as long as it lasts; the last of what the noise does meanwhile."""
+    books = [layer.codebook for layer in model.quantizer.layers]
+    begins = steady[held.starts(steady)]
+    all_steady, all_live = (torch.from_numpy(x).view(-1, codec.WIDTH) for x in (steady, live))
+    often = torch.cat([torch.from_numpy(begins), all_steady[torch.randperm(len(all_steady))[:len(begins)]]])
+    codec.start_books(books[:-1], often[torch.randperm(len(often))[:n_vectors]])
+    some = torch.randperm(len(all_steady))[:n_vectors]
+    codec.start_books(books[-1:], all_live[some] - codec.nearest_sum(books[:-1], all_steady[some])[0])
+
+
 @torch.no_grad()
-def start(clips, latents, n_fit, n_vectors=100000):
-    """clips int16 [clip, sample], latents [clip, frame, WIDTH]."""
+def language(model, steady, live):
+    """Codes [clip, book, frame] as the language model shall learn them."""
+    books, out = [layer.codebook for layer in model.quantizer.layers], []
+    for a, b in zip(torch.from_numpy(steady).split(64), torch.from_numpy(live).split(64)):
+        a, b = a.reshape(-1, codec.WIDTH), b.reshape(-1, codec.WIDTH)
+        total, codes = codec.nearest_sum(books[:-1], a)
+        codes.append(codec.nearest_entry(b - total, books[-1].embed))
+        out.append(torch.stack(codes).view(len(books), -1, steady.shape[1]).transpose(0, 1))
+    return torch.cat(out)
+
+
+def steady_and_live(latents, abouts):
+    """[clip, frame, WIDTH] twice, at the level at which the language model speaks: all of it held; only the tones held."""
+    live = np.stack([louder(x, LEVEL_DB[about["level"]]) for x, about in zip(latents, abouts)]).astype(np.float32)
+    steady = np.stack([held.held(x) for x in live])
+    live[:, :, :N_TONES] = steady[:, :, :N_TONES]
+    return steady, live
+
+
+@torch.no_grad()
+def start(clips, latents, steady, live, n_fit):
+    """clips int16 [clip, sample], latents and the others [clip, frame, WIDTH]."""
     model = codec.for_training(codec.make())
-    assert 3 * len(voices()[0]) <= len(model.decoder.layers[0].conv.bias) and CENTRE == codec.HOP // 5 * 2
-    vectors = latents.reshape(-1, codec.WIDTH)
-    codec.start_books(model, vectors[torch.randperm(len(vectors))[:n_vectors]])
-    write_decoder(model.decoder.layers)
+    assert 3 * len(voices()[0]) == len(model.decoder.layers[0].conv.bias) - 1 and CENTRE == codec.HOP // 5 * 2
+    write_books(model, steady, live)
+    write_decoder(model.decoder)
     write_encoder(model.encoder.layers)
     picked = np.sort(np.random.default_rng(1).permutation(len(clips))[:n_fit])
-    fit_encoder(model.encoder.layers, torch.from_numpy(clips[picked].astype(np.float32) / 32768)[:, None], latents[picked])
+    fit_encoder(model.encoder.layers, torch.from_numpy(clips[picked].astype(np.float32) / 32768)[:, None], torch.from_numpy(latents[picked]))
     return model
 
 
@@ -215,11 +263,15 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(1)
     os.makedirs(args.run, exist_ok=True)
-    latents = torch.from_numpy(np.load(f"{args.data}/partials.npy").astype(np.float32))
+    with open(f"{args.data}/meta.json") as file:
+        abouts = json.load(file)["clips"]
+    latents = np.load(f"{args.data}/partials.npy").astype(np.float32)
+    steady, live = steady_and_live(latents, abouts)
     n_train = int(len(latents) * codec.TRAIN_SHARE)
-    model = start(np.load(f"{args.data}/clips.npy", mmap_mode="r")[:n_train], latents[:n_train], args.fit)
+    print("held stretches a clip", held.starts(steady).sum() / len(steady), flush=True)
+    model = start(np.load(f"{args.data}/clips.npy", mmap_mode="r")[:n_train], latents[:n_train], steady[:n_train], live[:n_train], args.fit)
     torch.save({"model": model.state_dict(), "stage": "start", "step": 0}, f"{args.run}/codec.pt")
-    codes = torch.cat([codec.quantise(model, x.transpose(1, 2)) for x in latents.split(64)])
+    codes = language(model, steady, live)
     np.save(f"{args.run}/codes.npy", codes.numpy().astype(np.uint16))
     print("entries used", [len(codes[:, k].unique()) for k in range(codec.BOOKS)])
 
