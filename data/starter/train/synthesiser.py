@@ -26,7 +26,7 @@ import codec
 import held
 from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ, louder
 
-HEADROOM = 4.0  # the largest amplitude of a voice: above, ELU is no exponential
+HEADROOM = 0.2  # amplitude at which a voice saturates: there ELU ceases to be an exponential
 SWING = 0.2  # nepers by which an oscillator moves its channel
 OPEN = 10.0  # of a gate
 GATE, AUDIBLE = 24.0, 0.3  # how steeply, and at which latent, a voice's gate opens
