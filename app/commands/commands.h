@@ -57,7 +57,7 @@ typedef struct {
   double        load_s; /* what loading the model took */
 } CwLoaded;
 
-#define CW_COMMAND_PRECISION_HELP N_ ("auto (default), f32 (exact), bf16, f16, int8 (1 of 100 tokens differs) or int4 (6 of 100)")
+#define CW_COMMAND_PRECISION_HELP N_ ("auto (default), f32 (exact), bf16, f16, int8 (1 of 600 tokens differs) or int4 (1 of 180)")
 
 /* How it is to run; all may be left out. */
 typedef struct {
