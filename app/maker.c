@@ -425,6 +425,9 @@ cw_maker_class_init (CwMakerClass *class)
 {
   G_OBJECT_CLASS (class)->dispose = cw_maker_dispose;
   G_OBJECT_CLASS (class)->finalize = cw_maker_finalize;
+  /* What glibc begins with. Left alone it raises this, and with it what each thread's heap may keep at its top, when a large block is freed;
+   * malloc_trim does not take that back. */
+  mallopt (M_MMAP_THRESHOLD, 128 * 1024);
   notice_signal = g_signal_new ("notice", CW_TYPE_MAKER, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 }
 
