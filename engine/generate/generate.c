@@ -168,7 +168,14 @@ tell_trouble (pass *p)
 
 /* ---- before the first step ----------------------------------------------------------------------------------------- */
 
-/* The windows, what they add up to, and how many frames of codes are kept: all, or what an endless clip still needs. */
+static void
+go_to_first_window (pass *p)
+{
+  p->window = cw_windows_first (&p->plan);
+  p->pattern.n_frames = p->window.n_frames;
+}
+
+/* The windows, what they add up to in a turn, and how many frames of codes are kept: all, or what an endless clip still needs. */
 static void
 plan_windows (pass *p)
 {
@@ -183,11 +190,9 @@ plan_windows (pass *p)
     .n_window = p->model->window_frames,
     .stride = cw_stride_of (p->model, stride_s),
   };
-  p->window = cw_windows_first (&p->plan);
+  go_to_first_window (p);
   cw_windows_count (&p->plan, &n_windows, &p->done.n_steps_total, &p->done.n_fed_total);
   p->done.n_steps_total += n_windows * (cw_delay_count (&p->pattern) - 1);
-  p->done.n_steps_total *= p->turns.n_turns;
-  p->done.n_fed_total *= p->turns.n_turns;
   p->n_kept = request->endless ? p->window.start + p->plan.n_window : p->plan.n_frames;
 }
 
@@ -217,8 +222,9 @@ plan_turns (pass *p)
   p->v = config->codebook_size;
   p->pattern = (cw_delay_pattern){ .n_codebooks = p->k, .group = config->n_channels, .delayed = true };
   plan_windows (p);
-  p->pattern.n_frames = p->window.n_frames;
   p->turns = cw_take_turns_of (&p->conditions, p->turn.n_takes, p->guided ? 2 : 1, n_columns (p), max_push (p));
+  p->done.n_steps_total *= p->turns.n_turns;
+  p->done.n_fed_total *= p->turns.n_turns;
   tell_plan (p);
   if (p->turns.n_turns > 1)
     tell_turns (p);
@@ -231,8 +237,7 @@ prepare (pass *p, cw_error *error)
   cw_model *model = p->model;
   size_t    n_codes;
 
-  plan_windows (p);
-  p->pattern.n_frames = p->window.n_frames;
+  go_to_first_window (p);
   p->step = p->n_decoded = 0;
   p->n_takes = p->request->n_takes;
   p->n_rows = p->guided ? 2 * p->n_takes : p->n_takes;

@@ -107,13 +107,17 @@ cw_precision_from_name (const char *name, cw_precision *precision)
   return false;
 }
 
+static bool
+is_small (const cw_model *model)
+{
+  return cw_weights_n_bytes (model->weights) <= SMALL_BYTES;
+}
+
 /* What the processor takes when the person leaves it open. */
 static cw_precision
 precision_on_cpu (const cw_model *model, cw_precision asked)
 {
-  const bool small = cw_weights_n_bytes (model->weights) <= SMALL_BYTES;
-
-  return asked != CW_PRECISION_AUTO ? asked : small ? CW_PRECISION_F32 : CW_PRECISION_INT8;
+  return asked != CW_PRECISION_AUTO ? asked : is_small (model) ? CW_PRECISION_F32 : CW_PRECISION_INT8;
 }
 
 /* What is asked of the card. */
@@ -128,7 +132,7 @@ set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
                               .positions_file = cw_weights_dtype (weights, "decoder.model.decoder.embed_positions.weights"),
                               .codec_file = cw_weights_dtype (weights, "audio_encoder.decoder.layers.1.lstm.weight_ih_l0"),
                               .text_file = cw_weights_dtype (weights, "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight"),
-                              .asked = asked, .on_cpu = precision_on_cpu (model, asked), .small = cw_weights_n_bytes (weights) <= SMALL_BYTES,
+                              .asked = asked, .on_cpu = precision_on_cpu (model, asked), .small = is_small (model),
                               .n_frames = model->window_frames, .budget = model->vram_bytes };
   model->ask.clip_s = (double) model->window_frames * (double) parts->codec->hop_samples / (double) parts->codec->rate_hz;
   if (!model->vram_bytes) {
