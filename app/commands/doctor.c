@@ -96,18 +96,16 @@ check_model (Doctor *doctor, cw_engine *engine, const CwModelPlace *place)
 }
 
 static void
-check_models (Doctor *doctor)
+check_models (Doctor *doctor, cw_engine *engine)
 {
   g_autoptr (GPtrArray) places = cw_models_list ();
-  cw_engine *engine = cw_engine_new (NULL, NULL);
-  json_t    *models = json_array ();
+  json_t *models = json_array ();
 
   for (guint i = 0; i < places->len; i++)
     json_array_append_new (models, check_model (doctor, engine, g_ptr_array_index (places, i)));
   if (places->len == 0 || !((const CwModelPlace *) g_ptr_array_index (places, 0))->starter)
     note_problem (doctor, _ ("The starter model is missing: install the program again, or name another model with --model."));
   json_object_set_new (doctor->report, "models", models);
-  cw_engine_free (engine);
 }
 
 static json_t *
@@ -133,14 +131,13 @@ plan_to_json (const cw_plan *plan, const char *name)
 
 /* What a card would take of the model: read from its configuration, without a card where an amount of memory is named. */
 static void
-check_plan (Doctor *doctor)
+check_plan (Doctor *doctor, cw_engine *engine)
 {
   g_autofree char   *models = cw_models_get_folder ();
   g_autoptr (GError) error = NULL;
   CwModelPlace      *place = cw_models_find (doctor->model, &error);
   cw_model_options   options = { .precision = CW_PRECISION_AUTO, .models_folder = models, .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
   cw_error           problem = { 0 };
-  cw_engine         *engine = place ? cw_engine_new (NULL, &problem) : NULL;
   size_t             vram_bytes = 0;
   cw_plan            plan;
 
@@ -150,11 +147,10 @@ check_plan (Doctor *doctor)
     options.name = place->name;
   if (!place)
     note_problem (doctor, error->message);
-  else if (engine && cw_model_plan (engine, place->folder, &options, vram_bytes, &plan, &problem) == CW_OK)
+  else if (cw_model_plan (engine, place->folder, &options, vram_bytes, &plan, &problem) == CW_OK)
     json_object_set_new (doctor->report, "plan", plan_to_json (&plan, place->name));
   else
     note_problem (doctor, problem.message);
-  cw_engine_free (engine);
   cw_model_place_free (place);
 }
 
@@ -293,13 +289,17 @@ say (Doctor *doctor)
 static int
 report (Doctor *doctor, gboolean json)
 {
+  cw_engine *engine;
+
   json_object_set_new (doctor->report, "version", json_string (CLIPWRIGHT_VERSION));
   check_engine (doctor);
   check_card (doctor);
   check_memory (doctor);
-  check_models (doctor);
-  if (doctor->model)
-    check_plan (doctor);
+  engine = cw_engine_new (NULL, NULL); /* not before: a context takes of the card's memory that was reported. NULL was reported, too */
+  check_models (doctor, engine);
+  if (doctor->model && engine)
+    check_plan (doctor, engine);
+  cw_engine_free (engine);
   check_sound (doctor);
   check_display (doctor);
   json_object_set (doctor->report, "problems", doctor->problems);
