@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""train_lm.py DATA RUN --steps N: trains RUN/lm.pt on RUN/codes.npy (encode.py), going on from it if it is there (make a file RUN/stop to stop).
+"""train_lm.py DATA RUN --steps N: trains RUN/lm.pt on RUN/codes.npy (synthesiser.py, encode.py), going on from it if it is there (make a
+file RUN/stop to stop).
 
-Every clip is seen with a new wording each time; the first steps see only how clips start. The learning rate falls along a cosine over the N steps. Loss is in nats a token.
+Every clip is seen with a new wording each time; the first steps see only how clips start. The learning rate falls along a cosine over the
+N steps. Loss is in nats a token.
 """
 import argparse
 import json
@@ -65,11 +67,12 @@ def work(args, team):
     while step < args.steps and not asked_to_stop:
         for group in optimizer.param_groups:
             group["lr"] = args.rate * min(1, (step + 1) / 60) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
-        n = args.batch // team.n_processes * (SHORT_BATCHES if step < N_SHORT_STEPS else 1)
+        short = step < N_SHORT_STEPS
+        n = args.batch // team.n_processes * (SHORT_BATCHES if short else 1)
         if len(order) < n:
             order = r.sample(range(n_train), n_train)
         picked = [order.pop() for _ in range(n)]
-        seen = codes[picked, :, :N_SHORT_FRAMES] if step < N_SHORT_STEPS else codes[picked]
+        seen = codes[picked, :, :N_SHORT_FRAMES] if short else codes[picked]
         each = lm.losses(model, pieces, seen, [captions.caption(r, abouts[i]) for i in picked], DROP, EARLY)
         optimizer.zero_grad()
         (each * weights).sum().backward()
