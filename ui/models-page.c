@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "choose-folder.h"
 #include "hub.h"
 #include "model-row.h"
-#include "choose-folder.h"
 #include "settings.h"
 #include "toast.h"
 

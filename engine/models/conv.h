@@ -29,7 +29,8 @@ typedef struct {
   bool   transposed, elu, elu_after;
 } cw_conv_shape;
 
-/* Without weights to fetch from only the shapes are set. Else loads NAME.conv.* (weight norm folded in, either spelling, or plain) and NAME.norm.*, and packs them. */
+/* Loads weights NAME.conv.* (weight norm folded in, either spelling, or plain) and NAME.norm.*, and packs them. Without weights to fetch
+ * from only the shapes are set. */
 void cw_conv_fetch (cw_fetch *fetch, cw_conv *conv, const cw_seanet_config *config, size_t c_in, size_t c_out,
                     cw_conv_shape shape, const char *name);
 
