@@ -69,19 +69,25 @@ group_scale (const float *x, const float *squares, size_t n)
 float
 cw_quantise_row_q4 (int8_t *q, int8_t *groups, const float *row, const float *squares, size_t n_in, size_t n_padded)
 {
-  float row_scale = 0.0f;
+  float row_scale = 0.0f, scale;
 
+  _Static_assert (sizeof scale <= CW_Q4_GROUP, "a group's scale waits in the room for its integers");
   memset (q, 0, n_padded);
   memset (groups, 0, n_padded / CW_Q4_GROUP);
   for (size_t c = 0; c < n_in; c += CW_Q4_GROUP) {
     const size_t n = n_in - c < CW_Q4_GROUP ? n_in - c : CW_Q4_GROUP;
 
-    row_scale = fmaxf (row_scale, fabsf (group_scale (row + c, squares ? squares + c : NULL, n)) / 127.0f);
+    scale = group_scale (row + c, squares ? squares + c : NULL, n);
+    memcpy (q + c, &scale, sizeof scale);
+    row_scale = fmaxf (row_scale, fabsf (scale) / 127.0f);
   }
-  for (size_t c = 0; c < n_in && row_scale > 1e-35f; c += CW_Q4_GROUP) {
+  for (size_t c = 0; c < n_in; c += CW_Q4_GROUP) {
     const size_t n = n_in - c < CW_Q4_GROUP ? n_in - c : CW_Q4_GROUP;
-    const long   group = lrintf (group_scale (row + c, squares ? squares + c : NULL, n) / row_scale);
+    long         group;
 
+    memcpy (&scale, q + c, sizeof scale);
+    memset (q + c, 0, sizeof scale);
+    group = row_scale > 1e-35f ? lrintf (scale / row_scale) : 0;
     groups[c / CW_Q4_GROUP] = (int8_t) group;
     for (size_t i = 0; i < n && group != 0; i++)
       q[c + i] = (int8_t) nearest (row[c + i] / ((float) group * row_scale));
