@@ -10,7 +10,27 @@
 #include "ops/lanes-avx512.h"
 #include "ops/pairs-avx512.h"
 
-#define AHEAD 1024 /* bytes between what is read and what is asked for */
+#define AHEAD 4096 /* bytes between what is read and what is asked for */
+
+/* A head's keys and, behind the last, its values, in the order in which they are read; @n bytes of each. */
+typedef struct {
+  const int8_t *k, *v;
+  size_t        n;
+} both_runs;
+
+/* Asks for @bytes, AHEAD of byte @at. */
+static inline __attribute__ ((always_inline)) void
+ask (const both_runs *runs, size_t at, size_t bytes)
+{
+  const size_t  place = at + AHEAD;
+  const int8_t *from;
+
+  if (place >= 2 * runs->n)
+    return;
+  from = place < runs->n ? runs->k + place : runs->v + (place - runs->n);
+  for (size_t i = 0; i < bytes; i += 64)
+    _mm_prefetch ((const char *) from + i, _MM_HINT_T0);
+}
 
 /* The sums over the lanes of four. */
 static inline __attribute__ ((always_inline)) __m128i
@@ -36,18 +56,18 @@ score (float *out, const int16_t *q, const int8_t *k, size_t stride, const size_
 
     CW_UNROLL
     for (size_t i = 0; i < n; i++) {
-      const int8_t *from = k + i * stride + c;
+      const __m256i key = _mm256_maskz_loadu_epi8 (mask, k + i * stride + c);
 
-      _mm_prefetch ((const char *) from + AHEAD, _MM_HINT_T0);
-      acc[i] = add_pairs (acc[i], _mm512_cvtepi8_epi16 (_mm256_maskz_loadu_epi8 (mask, from)), query);
+      acc[i] = add_pairs (acc[i], _mm512_cvtepi8_epi16 (key), query);
     }
   }
   _mm_mask_storeu_ps (out, (__mmask8) ((1u << n) - 1), _mm_cvtepi32_ps (lanes_totals (acc)));
 }
 
-/* Columns @c … of y, at most 64. */
+/* Columns @c … of y, at most 64. The first of them ask for all that a value holds. */
 static inline __attribute__ ((always_inline)) void
-mix (float *y, const int8_t *v, size_t stride, size_t n_keys, size_t d, const float *weights, float inverse, const size_t vectors)
+mix (float *y, const both_runs *runs, size_t stride, size_t n_keys, size_t c, size_t d, const float *weights, float inverse,
+     const size_t vectors)
 {
   __m512 acc[4];
 
@@ -56,9 +76,10 @@ mix (float *y, const int8_t *v, size_t stride, size_t n_keys, size_t d, const fl
     acc[i] = _mm512_setzero_ps ();
   for (size_t p = 0; p < n_keys; p++) {
     const __m512  weight = _mm512_set1_ps (weights[p]);
-    const int8_t *row = v + p * stride;
+    const int8_t *row = runs->v + p * stride + c;
 
-    _mm_prefetch ((const char *) row + AHEAD, _MM_HINT_T0);
+    if (c == 0)
+      ask (runs, runs->n + p * stride, stride);
     CW_UNROLL
     for (size_t i = 0; i < vectors; i++) {
       const __m512i wide = _mm512_cvtepi8_epi32 (_mm_loadu_si128 ((const __m128i *) (row + 16 * i)));
@@ -67,21 +88,24 @@ mix (float *y, const int8_t *v, size_t stride, size_t n_keys, size_t d, const fl
   }
   CW_UNROLL
   for (size_t i = 0; i < vectors; i++)
-    if (16 * i < d)
-      _mm512_mask_storeu_ps (y + 16 * i, first_lanes (d - 16 * i), _mm512_mul_ps (acc[i], _mm512_set1_ps (inverse)));
+    if (c + 16 * i < d)
+      _mm512_mask_storeu_ps (y + c + 16 * i, first_lanes (d - c - 16 * i), _mm512_mul_ps (acc[i], _mm512_set1_ps (inverse)));
 }
 
 void
 TWIN (cw_attend_q8) (float *y, const int16_t *q, float q_scale, const int8_t *k, const float *k_scales, const int8_t *v,
                      const float *v_scales, size_t n_keys, size_t d, float *scores)
 {
-  const size_t stride = cw_key_bytes (d);
-  __m512       highest = _mm512_set1_ps (-INFINITY), total = _mm512_setzero_ps ();
-  size_t       p = 0, c = 0;
-  float        inverse;
+  const size_t    stride = cw_key_bytes (d);
+  const both_runs runs = { k, v, n_keys * stride };
+  __m512          highest = _mm512_set1_ps (-INFINITY), total = _mm512_setzero_ps ();
+  size_t          p = 0, c = 0;
+  float           inverse;
 
-  for (; p + 4 <= n_keys; p += 4)
+  for (; p + 4 <= n_keys; p += 4) {
+    ask (&runs, p * stride, 4 * stride);
     score (scores + p, q, k + p * stride, stride, 4);
+  }
   for (; p < n_keys; p++)
     score (scores + p, q, k + p * stride, stride, 1);
   for (p = 0; p < n_keys; p += 16) {
@@ -102,7 +126,7 @@ TWIN (cw_attend_q8) (float *y, const int16_t *q, float q_scale, const int8_t *k,
   }
   inverse = 1.0f / lanes_sum (total);
   for (; c + 48 < d; c += 64)
-    mix (y + c, v + c, stride, n_keys, d - c, scores, inverse, 4);
+    mix (y, &runs, stride, n_keys, c, d, scores, inverse, 4);
   for (; c < d; c += 16)
-    mix (y + c, v + c, stride, n_keys, d - c, scores, inverse, 1);
+    mix (y, &runs, stride, n_keys, c, d, scores, inverse, 1);
 }
