@@ -52,7 +52,7 @@ same (const float *a, const float *b, size_t n, const char *what, const char *le
     }
 }
 
-static const size_t sizes[] = { 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 80, 100, 128 };
+static const size_t sizes[] = { 1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 64, 80, 100, 128 };
 #define N_SIZES (sizeof sizes / sizeof *sizes)
 
 static void
