@@ -92,8 +92,11 @@ norm_of (const float *x, unsigned n, float eps, unsigned lane, bool rms, float *
     sum += x[i];
   *mean = lanes_sum (sum) / (float) n;
   CW_GPU_UNROLL (8)
-  for (unsigned i = lane; i < n; i += CW_LANES)
-    squares = fmaf (x[i] - *mean, x[i] - *mean, squares);
+  for (unsigned i = lane; i < n; i += CW_LANES) {
+    const float rest = x[i] - *mean;
+
+    squares = fmaf (rest, rest, squares);
+  }
   *scale = 1.0f / sqrtf (lanes_sum (squares) / (float) n + eps);
 }
 

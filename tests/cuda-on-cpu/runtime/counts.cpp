@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * counts.cpp: what the kernels did, for the performance model: launches, threads, and of global memory both the bytes that threads asked
- * for (what L1 and L2 carry) and the distinct sectors of 32 bytes a launch touched (what DRAM carries at the least). Basic blocks are
- * counted by place; nothing turns them into floating-point operations yet.
+ * for (what L1 and L2 carry) and the distinct sectors of 32 bytes a launch touched (what DRAM carries at the least). The
+ * counting build tells of each operation, too (coc/counted.h).
  */
 #include "runtime.h"
 
 #include <cinttypes>
 #include <cstdio>
-#include <dlfcn.h>
 #include <map>
-#include <unordered_map>
+
+#include "coc/operations.h"
 
 namespace coc {
 
@@ -22,7 +22,10 @@ struct Count {
   long     launches, threads;
   uint64_t bytes_read, bytes_written, dram_read, dram_written;
   double   multiply_adds; /* cuBLAS */
-  std::unordered_map<void *, uint64_t> blocks;
+  uint64_t operations[COC_N_OPERATIONS];
+};
+static const char *const operation_names[COC_N_OPERATIONS] = {
+  "f32", "fma", "compare", "divide", "convert", "function", "f64", "dp2a", "dp4a",
 };
 static std::map<std::string, Count> &counts = *new std::map<std::string, Count>;
 static Count    *here;
@@ -75,13 +78,6 @@ counts_access (size_t offset, size_t size, Access access)
 }
 
 void
-counts_basic_block (void *pc)
-{
-  if (here)
-    here->blocks[pc]++;
-}
-
-void
 counts_product (double multiply_adds, size_t bytes_read, size_t bytes_written)
 {
   Count &count = counts["cublasGemm"];
@@ -96,6 +92,13 @@ counts_product (double multiply_adds, size_t bytes_read, size_t bytes_written)
 } // namespace coc
 
 using namespace coc;
+
+COC_HIDDEN void
+coc_count (enum coc_operation operation)
+{
+  if (here)
+    here->operations[operation]++;
+}
 
 void
 coc_set_counting (int on)
@@ -121,14 +124,9 @@ coc_write_counts (const char *path)
              ", \"dram_read\": %" PRIu64 ", \"dram_written\": %" PRIu64 ", \"multiply_adds\": %.0f",
              comma, name.c_str (), count.launches, count.threads, count.bytes_read, count.bytes_written, count.dram_read, count.dram_written,
              count.multiply_adds);
-    const char *separator = ",\n  \"blocks\": {";
-    Dl_info info {};
-    for (const auto &[pc, n] : count.blocks)
-      if (dladdr (pc, &info)) {
-        fprintf (file, "%s\"%lx\": %" PRIu64, separator, (unsigned long) ((char *) pc - (char *) info.dli_fbase), n);
-        separator = ", ";
-      }
-    fprintf (file, count.blocks.empty () ? "}" : "}, \"module\": \"%s\"}", info.dli_fname);
+    for (int i = 0; i < COC_N_OPERATIONS; i++)
+      fprintf (file, ", \"%s\": %" PRIu64, operation_names[i], count.operations[i]);
+    fprintf (file, "}");
     comma = ",\n";
   }
   fprintf (file, "\n}\n");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * hooks.cpp: where the compiler's instrumentation arrives. Kernels of the checked build are compiled with
- * -fsanitize=thread,alignment,bounds,…; the sanitizers' runtimes are not linked, these functions are. -fsanitize-coverage=trace-pc
- * calls at each basic block, which counts.cpp turns into operations.
+ * -fsanitize=thread,alignment,bounds,…; the sanitizers' runtimes are not linked, these functions are.
  */
 #include "runtime.h"
 
@@ -100,11 +99,4 @@ __ubsan_handle_divrem_overflow (void *data, uintptr_t, uintptr_t)
   report_at ("DIVIDE", COC_CALLER, data, "an integer division by zero");
   if (current)
     launch_wrong ();
-}
-
-COC_HIDDEN void
-__sanitizer_cov_trace_pc (void)
-{
-  if (__builtin_expect (counting, 0) && current)
-    counts_basic_block (COC_CALLER);
 }

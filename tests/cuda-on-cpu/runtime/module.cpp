@@ -163,6 +163,8 @@ kernel_name (const void *kernel, const char *spelled)
   const char anonymous[] = "(anonymous namespace)::";
   for (size_t at; (at = name.find (anonymous)) != std::string::npos;)
     name.erase (at, sizeof anonymous - 1);
+  for (size_t at; (at = name.find ("coc_float")) != std::string::npos;) /* of the counting build */
+    name.erase (at, strlen ("coc_"));
   for (size_t i = 0; i < name.size (); i++) {
     depth += name[i] == '<' ? 1 : name[i] == '>' ? -1 : 0;
     if (name[i] == '(' && depth == 0) {
