@@ -79,7 +79,10 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
              100.0 * r->operations_fraction);
   g_print (_ ("  times real time             %10.2f\n"), r->times_real_time);
   g_print (_ ("  weights read a step         %10.1f MB\n"), (double) r->weight_bytes_per_step / mega);
-  g_print (_ ("  memory reads                %10.1f GB/s\n"), r->read_bandwidth / giga);
+  if (r->launches_per_step)
+    g_print (_ ("  the card's memory moves     %10.1f GB/s\n"), r->read_bandwidth / giga);
+  else
+    g_print (_ ("  memory reads                %10.1f GB/s\n"), r->read_bandwidth / giga);
   g_print (_ ("  of that used by the steps   %10.0f %%\n"), 100.0 * r->bandwidth_fraction);
   g_print (_ ("  a step: first, median, last %10.1f, %.1f, %.1f ms\n"), 1e3 * r->first_step_s, 1e3 * r->step_s, 1e3 * r->last_step_s);
   g_print (_ ("  first sound                 %10.3f s\n"), r->first_sound_s);

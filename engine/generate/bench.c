@@ -64,9 +64,33 @@ read_task (void *arg, size_t begin, size_t end, unsigned thread)
   }
 }
 
+/* Bytes a second that the card reads and writes together in a copy within its memory; 0 when it has no room for one. */
+static double
+card_bandwidth (cw_card *card)
+{
+  const cw_cuda_module *module = card->module;
+  cw_card_arena         arena = { .card = card };
+  void                 *from = cw_card_take (&arena, READ_BYTES, 1), *to = cw_card_take (&arena, READ_BYTES, 1);
+  double                times[READ_PASSES], bandwidth = 0.0;
+
+  if (from && to) {
+    module->zero (card->gpu, CW_GPU_STEPS, from, READ_BYTES);
+    for (size_t i = 0; i < READ_PASSES; i++) {
+      module->wait (card->gpu, CW_GPU_STEPS);
+      const double began = cw_now_s ();
+      module->copy (card->gpu, CW_GPU_STEPS, to, from, READ_BYTES);
+      module->wait (card->gpu, CW_GPU_STEPS);
+      times[i] = cw_now_s () - began;
+    }
+    bandwidth = 2.0 * (double) READ_BYTES / median (times, READ_PASSES);
+  }
+  cw_card_arena_free (&arena);
+  return bandwidth;
+}
+
 /* Bytes a second that the engine's threads read from memory together; 0 when memory is short. */
 static double
-read_bandwidth (cw_pool *pool)
+processor_bandwidth (cw_pool *pool)
 {
   cw_arena arena = { 0 };
   char    *bytes = cw_arena_take (&arena, READ_BYTES + 4096, 1);
@@ -83,6 +107,13 @@ read_bandwidth (cw_pool *pool)
   }
   cw_arena_free (&arena);
   return (double) READ_BYTES / median (times, READ_PASSES);
+}
+
+/* Of the memory that the decoder's weights lie in. */
+static double
+read_bandwidth (const cw_model *model)
+{
+  return model->plan.on_card ? card_bandwidth (model->engine->card) : processor_bandwidth (model->engine->be->pool);
 }
 
 /* ---- the decoder ------------------------------------------------------------------------------------------------ */
@@ -316,7 +347,6 @@ time_codec (cw_model *model, const cw_codes *codes, cw_bench_result *result, cw_
 cw_status
 cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_result *result, cw_error *error)
 {
-  cw_pool  *pool = model->engine->be->pool;
   cw_codes *codes = NULL;
   cw_status status = CW_OK;
   double    before;
@@ -331,9 +361,9 @@ cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_r
     return cw_fail (error, CW_ERROR_ARGUMENT, "The length is %g s; more than 0 and at most %g s were expected.", seconds,
                     model->info.window_s);
   n_steps = cw_frames_of (&model->info, seconds);
-  before = read_bandwidth (pool);
+  before = read_bandwidth (model);
   status = model->magnet.span_len ? time_clip (model, seconds, result, cancel, &codes, error) : time_steps (model, n_steps, result, cancel, error);
-  result->read_bandwidth = (before + read_bandwidth (pool)) / 2.0;
+  result->read_bandwidth = (before + read_bandwidth (model)) / 2.0;
   if (result->read_bandwidth > 0.0)
     result->bandwidth_fraction = (double) result->weight_bytes_per_step * result->steps_per_s / result->read_bandwidth;
   if (status == CW_OK && !model->magnet.span_len)

@@ -453,7 +453,8 @@ typedef struct {
   double step_s, first_step_s, last_step_s; /* the median one, the first and the last */
   size_t weight_bytes_per_step; /* that one step reads */
   size_t launches_per_step;     /* of a card's kernels, with copies, in a captured step; 0 on the processor */
-  double read_bandwidth;        /* of this machine's memory, bytes a second, before and after the steps */
+  double read_bandwidth;        /* of the memory that the decoder is in, bytes a second, before and after the steps: what this machine's threads
+                                 * read together, or what a copy within the card's memory reads and writes; 0: no room to measure it */
   double bandwidth_fraction;    /* weight_bytes_per_step * steps_per_s / read_bandwidth */
   double operations_per_step;   /* MAGNeT, which is bound by them: of its matrix products; 0 of any other family */
   double operations_fraction;   /* operations_per_step * steps_per_s / multiply_add_peak */
