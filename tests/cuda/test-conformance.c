@@ -88,6 +88,30 @@ near (const float *found, const float *expected, size_t n, float limit, const ch
     }
 }
 
+/* ---- the order of two streams ------------------------------------------------------------------------------------------ */
+
+/* The codec's stream writes, the steps' reads, twice over: each wait is for what was there when it was asked for, though the event behind it
+ * is recorded again. */
+static void
+test_order (void)
+{
+  enum { N = 1000 };
+  place        p = enter ();
+  const float *first = numbers (&p.host, N), *second = numbers (&p.host, N);
+  float       *x = cw_card_new (&p.there, float, N), *y = cw_card_new (&p.there, float, N), *z = cw_card_new (&p.there, float, N);
+
+  card->module->upload (card->gpu, CW_GPU_CODEC, x, first, N * sizeof *first);
+  card->module->order (card->gpu, CW_GPU_CODEC, CW_GPU_STEPS);
+  card->module->copy (card->gpu, CW_GPU_STEPS, y, x, N * sizeof *x);
+  card->module->order (card->gpu, CW_GPU_STEPS, CW_GPU_CODEC); /* not before x was read */
+  card->module->upload (card->gpu, CW_GPU_CODEC, x, second, N * sizeof *second);
+  card->module->order (card->gpu, CW_GPU_CODEC, CW_GPU_STEPS);
+  card->module->copy (card->gpu, CW_GPU_STEPS, z, x, N * sizeof *x);
+  same (fetch (&p, y, N * sizeof *y), first, N, "what the first wait was for");
+  same (fetch (&p, z, N * sizeof *z), second, N, "what the second wait was for");
+  leave (&p);
+}
+
 /* ---- linear layers -------------------------------------------------------------------------------------------------------- */
 
 static cw_linear
@@ -818,6 +842,7 @@ main (int argc, char **argv)
   test_layer_norm (1, 5, true);
   test_layer_norm (9, 66, false);
   test_attentions ();
+  test_order ();
   test_append (CW_F32, CW_F32);
   test_append (CW_F16, CW_F16);
   test_append (CW_F32, CW_I8);
