@@ -217,6 +217,7 @@ tell_done (gpointer data)
       g_task_return_pointer (job->task, g_steal_pointer (&job->facts), (GDestroyNotify) cw_model_facts_free);
     else
       g_task_return_error (job->task, g_steal_pointer (&job->error));
+    g_clear_object (&job->task); /* which holds the maker, and must not let it go on the engine's thread */
   } else {
     for (guint i = 0; i < job->clips->len; i++) {
       CwClip *clip = g_ptr_array_index (job->clips, i);
