@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * test-maker.c: what is left after the last clip: no processor time while the model waits, no memory once it was let go.
+ * test-maker.c: what is left after the last clip: no processor time while the model waits, no memory once it was let go; and what is wanted of
+ *     the engine counts from the next load and clip on, not for the one that is being made.
  */
 #include "maker.h"
 
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "error.h"
 
 #define UNLOAD_AFTER_S 6      /* the processor time is measured before, the memory behind */
 #define LEFT_OVER (7 << 20)   /* the engine's pool, the allocator, pages of libraries; the test's model is 30 MiB */
@@ -66,31 +70,52 @@ take_result (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static CwModelFacts *
-load (CwMaker *maker, const char *folder)
+try_load (CwMaker *maker, const char *folder, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError)       error = NULL;
-  CwModelFacts            *facts;
 
   cw_maker_load_async (maker, folder, take_result, &result);
   while (!result)
     g_main_context_iteration (NULL, TRUE);
-  facts = cw_maker_load_finish (maker, result, &error);
+  return cw_maker_load_finish (maker, result, error);
+}
+
+static CwModelFacts *
+load (CwMaker *maker, const char *folder)
+{
+  g_autoptr (GError) error = NULL;
+  CwModelFacts      *facts = try_load (maker, folder, &error);
+
   g_assert_no_error (error);
   return facts;
+}
+
+/* Until @state, or what follows it. */
+static void
+wait_for (CwClip *clip, CwClipState state)
+{
+  while (cw_clip_get_state (clip) != state && !cw_clip_is_finished (clip))
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static GPtrArray *
+begin_clip (CwMaker *maker, const CwModelFacts *facts)
+{
+  CwRecipe             recipe = { .prompt = (char *) "a test", .model_name = facts->name, .model_folder = facts->folder, .duration_s = 1.0,
+                                  .guidance = 3.0f, .temperature = 1.0f, .top_k = 50 };
+  g_autoptr (GError) error = NULL;
+  GPtrArray         *clips = cw_maker_make (maker, facts, &recipe, 1, &error);
+
+  g_assert_no_error (error);
+  return clips;
 }
 
 static void
 make_clip (CwMaker *maker, const CwModelFacts *facts)
 {
-  CwRecipe             recipe = { .prompt = (char *) "a test", .model_name = facts->name, .model_folder = facts->folder, .duration_s = 1.0,
-                                  .guidance = 3.0f, .temperature = 1.0f, .top_k = 50 };
-  g_autoptr (GError)    error = NULL;
-  g_autoptr (GPtrArray) clips = cw_maker_make (maker, facts, &recipe, 1, &error);
+  g_autoptr (GPtrArray) clips = begin_clip (maker, facts);
 
-  g_assert_no_error (error);
-  while (!cw_clip_is_finished (clips->pdata[0]))
-    g_main_context_iteration (NULL, TRUE);
+  wait_for (clips->pdata[0], CW_CLIP_DONE);
   g_assert_cmpint (cw_clip_get_state (clips->pdata[0]), ==, CW_CLIP_DONE);
 }
 
@@ -147,6 +172,64 @@ test_rest (gconstpointer folder)
   g_object_unref (maker);
 }
 
+static cw_precision
+loaded_precision (CwMaker *maker, const char *folder)
+{
+  g_autoptr (CwModelFacts) facts = load (maker, folder);
+
+  return facts->info.precision;
+}
+
+static void
+test_precision (gconstpointer folder)
+{
+  CwMaker                 *maker = cw_maker_new ();
+  g_autoptr (CwModelFacts) facts = load (maker, folder);
+  g_autoptr (GPtrArray)    clips = NULL;
+
+  g_assert_cmpint (facts->info.precision, !=, CW_PRECISION_INT8);
+  cw_maker_set_how (maker, &(CwMakerHow){ .precision = CW_PRECISION_INT8 });
+  g_assert_cmpint (loaded_precision (maker, folder), ==, CW_PRECISION_INT8);
+  /* behind the back of a clip that is being made */
+  clips = begin_clip (maker, facts);
+  wait_for (clips->pdata[0], CW_CLIP_MAKING);
+  cw_maker_set_how (maker, &(CwMakerHow){ .precision = CW_PRECISION_BF16 });
+  wait_for (clips->pdata[0], CW_CLIP_DONE);
+  g_assert_cmpint (cw_clip_get_state (clips->pdata[0]), ==, CW_CLIP_DONE);
+  g_assert_cmpint (loaded_precision (maker, folder), ==, CW_PRECISION_BF16);
+  /* the last word counts */
+  cw_maker_set_how (maker, &(CwMakerHow){ .precision = CW_PRECISION_INT8 });
+  cw_maker_set_how (maker, &(CwMakerHow){ .precision = CW_PRECISION_AUTO });
+  g_assert_cmpint (loaded_precision (maker, folder), ==, facts->info.precision);
+  g_object_unref (maker);
+}
+
+/* A device that is not there is said, the engine line with it, and what is there is taken again. */
+static void
+test_device (gconstpointer folder)
+{
+  CwMaker                 *maker = cw_maker_new ();
+  g_autoptr (CwModelFacts) facts = NULL;
+  g_autoptr (GError)       error = NULL;
+  g_autofree char         *line = NULL;
+  char                     device[] = "cuda:99";
+
+  g_assert_null (cw_maker_get_engine_line (maker));
+  cw_maker_set_how (maker, &(CwMakerHow){ .device = "cpu" });
+  facts = load (maker, folder);
+  g_assert_cmpstr (facts->info.device, ==, "cpu");
+  line = g_strdup (cw_maker_get_engine_line (maker));
+  cw_maker_set_how (maker, &(CwMakerHow){ .device = device });
+  memset (device, 'x', strlen (device)); /* the maker's own by now */
+  g_assert_null (try_load (maker, folder, &error));
+  g_assert_error (error, CW_ERROR, CW_ERROR_DEVICE);
+  g_assert_cmpstr (cw_maker_get_engine_line (maker), ==, error->message);
+  cw_maker_set_how (maker, &(CwMakerHow){ .device = "cpu" });
+  make_clip (maker, facts);
+  g_assert_cmpstr (cw_maker_get_engine_line (maker), ==, line);
+  g_object_unref (maker);
+}
+
 /* @cache/clipwright/weights and the prepared weights in it. */
 static void
 remove_weights (const char *cache)
@@ -174,7 +257,9 @@ main (int argc, char **argv)
   g_setenv ("XDG_CACHE_HOME", cache, TRUE);
   g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
   g_test_init (&argc, &argv, NULL);
-  g_test_add_data_func ("/maker/rest", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_rest);
+  g_test_add_data_func ("/maker/rest", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_rest); /* first: it measures the process */
+  g_test_add_data_func ("/maker/precision", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_precision);
+  g_test_add_data_func ("/maker/device", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_device);
   result = g_test_run ();
   remove_weights (cache);
   return result;
