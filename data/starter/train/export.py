@@ -22,6 +22,7 @@ def build(run):
     tokenizer = lm.tokenizer(run)
     sound = codec.load(f"{run}/codec.pt")
     take_out_hum(sound.decoder)
+    take_out_offset(sound.encoder)
     model = lm.make(sound, len(tokenizer))
     missing, unexpected = model.load_state_dict(torch.load(f"{run}/lm.pt", weights_only=False)["model"], strict=False)
     assert not unexpected and all(name.startswith("audio_encoder.") for name in missing), (missing, unexpected)
@@ -40,6 +41,13 @@ def take_out_hum(decoder):
     """The kernels of a voice have the sum 0, because its channels stand at about -1 when it is silent. Rounded to f16 they have not."""
     kernels = decoder.layers[3].conv
     kernels.weight[-1] = synthesiser.silence(decoder, effective(kernels.weight[:-1]))
+
+
+@torch.no_grad()
+def take_out_offset(encoder):
+    """The encoder's filters hear samples that have 1 added, which their bias takes out. Rounded to f16 they have other sums."""
+    filters = codec.convolutions(encoder)[-2]
+    filters.bias += (filters.weight.double() - effective(filters.weight).double()).sum((1, 2)).float()
 
 
 def write(model, tokenizer, out):

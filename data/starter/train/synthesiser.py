@@ -9,8 +9,7 @@ sum is 0, is then amplitude times a sine that goes on from frame to frame in pha
 random bursts of a band, turned at a rate of their own so that they do not repeat. The other layers hand blocks of samples on as
 channels, in pairs of opposite sign that are small, where ELU is nearly linear. Training begins from here.
 
-The encoder is a bank of windowed sines, whose sizes its LSTM's gates compress at four levels, and a last convolution by least squares, from
-them to the latents of partials.npy; train_codec.py --stage encoder goes on from there.
+The encoder is analyser.py's; train_codec.py --stage encoder goes on from there.
 RUN/codes.npy are the codes of every clip, by partials.npy and the codebooks, so the language model need not wait for the encoder.
 """
 import argparse
@@ -20,8 +19,8 @@ import os
 
 import numpy as np
 import torch
-from torch import nn
 
+import analyser
 import codec
 import held
 from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ, louder
@@ -31,7 +30,6 @@ SWING = 0.2  # nepers by which an oscillator moves its channel
 OPEN = 10.0  # of a gate
 GATE, AUDIBLE = 24.0, 0.3  # how steeply, and at which latent, a voice's gate opens
 SMALL = 0.05  # the size at which samples pass the ELUs
-QUIET, LEVELS = 3e-4, (1e-4, 1e-3, 8e-3, 6e-2)  # the encoder's: the size of its filters' outputs, and amplitudes at which its cells answer
 LEVEL_DB = {"loud": -8, "soft": -3, "": -4}  # by which what is made is louder than what was learned: voices may meet in phase
 N_WIDE = 21  # of the bands, the highest, have two voices of noise
 THIRDS = 2 * np.pi / 3 * np.arange(3)
@@ -81,10 +79,6 @@ def oscillators(advance, start, n_frames=600, n_rounds=12):
     return weights, biases, middle, np.abs(((states - middle) * np.exp(-1j * THIRDS)).sum(2) * 2 / 3).mean(0)
 
 
-def single(x):
-    return torch.from_numpy(np.asarray(x, np.float32))
-
-
 @torch.no_grad()
 def silence(decoder, kernels):
     """Kernel of the last channel, which no voice uses and which stands at -1: with it a clip of nothing is silent, though every voice has
@@ -93,11 +87,6 @@ def silence(decoder, kernels):
     first.weight[-1], first.bias[-1] = 0, -12.0
     still = first.bias[:-1].exp() - 1
     return (kernels * still[:, None, None]).sum(0) / (1 - math.exp(-12.0))
-
-
-def left_of(conv):
-    """How many of the samples that EnCodec pads or trims lie on the left."""
-    return conv.stride[0] - conv.stride[0] // 2
 
 
 def write_decoder(decoder):
@@ -112,14 +101,14 @@ def write_decoder(decoder):
     first.weight[:n] = 0
     first.weight[torch.arange(n), torch.from_numpy(parameter.repeat(3)), 3] = 1.0
     first.bias.zero_()
-    first.bias[:n] = math.log(FLOOR / HEADROOM) - single(middle.reshape(-1))
+    first.bias[:n] = math.log(FLOOR / HEADROOM) - codec.single(middle.reshape(-1))
 
     for p in lstm.parameters():
         p.zero_()
     gates, cell = lstm.bias_ih_l0, slice(2 * width, 3 * width)  # PyTorch's order: input, forget, cell, output
     gates[:width], gates[width:2 * width], gates[3 * width:] = OPEN, -OPEN, OPEN
-    lstm.weight_hh_l0[cell][:n, :n] = torch.block_diag(*single(weights))
-    gates[cell][:n] = single(biases.reshape(-1))
+    lstm.weight_hh_l0[cell][:n, :n] = torch.block_diag(*codec.single(weights))
+    gates[cell][:n] = codec.single(biases.reshape(-1))
     voice = torch.arange(n)  # a latent of 0 closes the output gate: that voice stands still
     lstm.weight_ih_l0[3 * width + voice, voice] = GATE
     gates[3 * width:][:n] = -GATE * (first.bias[:n] + AUDIBLE)
@@ -131,7 +120,7 @@ def write_decoder(decoder):
         conv.weight.mul_(0.05)
     phases = np.stack([(kernels * np.exp(-1j * third)).real for third in THIRDS], 1) / (1.5 * size[:, None, None])
     size = codec.HOP // strided[0].stride[0]  # of a block of samples
-    kernel = HEADROOM * SMALL * single(phases).reshape(n, -1, size).permute(0, 2, 1)
+    kernel = HEADROOM * SMALL * codec.single(phases).reshape(n, -1, size).permute(0, 2, 1)
     strided[0].weight[:n] = 0
     strided[0].weight[:n, :size], strided[0].weight[:n, size:2 * size] = kernel, -kernel
     strided[0].weight[n] = silence(decoder, strided[0].weight[:n])
@@ -142,72 +131,11 @@ def write_decoder(decoder):
         for tau in range(conv.stride[0]):
             for i in range(half):
                 for out, sign in ((i, 0.5), (half + i, -0.5)):  # a pair's difference is twice the value
-                    conv.weight[tau * half + i, out, left_of(conv) + tau] = sign
-                    conv.weight[size + tau * half + i, out, left_of(conv) + tau] = -sign
+                    conv.weight[tau * half + i, out, codec.left_of(conv) + tau] = sign
+                    conv.weight[size + tau * half + i, out, codec.left_of(conv) + tau] = -sign
         size = half
     last.weight.zero_()
     last.weight[0, 0, 3], last.weight[0, 1, 3] = 0.5 / SMALL, -0.5 / SMALL
-
-
-def listeners(n):
-    """The encoder's filters [n, SHORT]: at each of n / 4 pitches four windowed sines of different phases, each so large that LEVELS
-    (of a sine's amplitude) become QUIET. None of them hears a constant."""
-    r = np.random.default_rng(3)
-    low = 440 * 2.0 ** ((np.arange(28, 92) - 69) / 12)
-    top = np.linspace(2595 * math.log10(1 + 1450 / 700), 2595 * math.log10(1 + 7800 / 700), n // 4 - len(low))
-    pitches = np.concatenate([low, 700 * (10 ** (top / 2595) - 1)])
-    apart, out = np.gradient(pitches), np.zeros((n, SHORT))
-    for i, j in np.ndindex(len(pitches), 4):
-        length = int(np.clip(2.4 * codec.RATE_HZ / max(apart[i], 1), SHORT // 4, SHORT)) // 2 * 2
-        window = np.zeros(SHORT)
-        window[(SHORT - length) // 2:(SHORT + length) // 2] = np.hanning(length + 1)[:-1]
-        wave = window * np.cos(2 * np.pi * pitches[i] * TAU / codec.RATE_HZ + r.uniform(0, 2 * np.pi)) * 2 / window.sum()
-        out[4 * i + j] = (wave - window * wave.sum() / window.sum()) * QUIET / LEVELS[(i + j) % 4]
-    return out
-
-
-def write_encoder(layers):
-    first, *strided, last = [m.conv for m in layers if hasattr(m, "conv")]
-    lstm = next(m.lstm for m in layers if hasattr(m, "lstm"))
-    first.weight[0], first.bias[0] = 0, 1.0  # a sample, and 1 to keep it positive
-    first.weight[0, 0, 3] = 1.0
-    for block in layers:
-        if type(block).__name__ == "EncodecResnetBlock":
-            codec.convolutions(block)[-1].weight.mul_(1e-5)
-    size = 1
-    for conv in strided[:-1]:
-        n = size * conv.stride[0]
-        conv.weight[:n] = 0
-        for tau in range(conv.stride[0]):
-            for i in range(size):
-                conv.weight[tau * size + i, i, left_of(conv) + tau] = 1.0
-        size = n
-    width, cell = lstm.hidden_size, torch.arange(lstm.hidden_size)
-    filters = single(listeners(width))
-    strided[-1].weight.mul_(1e-6)
-    strided[-1].weight[:, :size] = filters.view(width, -1, size).permute(0, 2, 1)
-    strided[-1].bias.copy_(-filters.sum(1))
-    for p in lstm.parameters():
-        p.zero_()
-    lstm.weight_ih_l0[cell, cell], lstm.weight_ih_l0[2 * width + cell, cell] = 2 / QUIET, 1 / QUIET  # sigmoid (2x) tanh (x): how large, not which sign
-    lstm.bias_ih_l0[width:2 * width], lstm.bias_ih_l0[3 * width:] = -1.0, OPEN
-
-
-def fit_encoder(layers, clips, latents, ridge=30.0):
-    """The encoder's last convolution by least squares: from what its LSTM says of seven frames to the latents."""
-    last = layers[-1].conv
-    n = last.weight[0].numel() + 1
-    squares, products = torch.zeros(n, n), torch.zeros(n, codec.WIDTH)
-    for sound, wanted in zip(clips.split(8), latents.split(8)):
-        for layer in layers[:-1]:
-            sound = layer(sound)
-        seen = nn.functional.pad(sound, (3, 3), mode="reflect").unfold(2, 7, 1).permute(0, 2, 1, 3).reshape(-1, n - 1)
-        seen = torch.cat([seen, torch.ones(len(seen), 1)], 1)
-        squares += seen.T @ seen
-        products += seen.T @ wanted.reshape(-1, codec.WIDTH)
-    solved = torch.linalg.solve(squares.double() + ridge * torch.eye(n, dtype=torch.float64), products.double()).float()
-    last.weight.copy_(solved[:-1].view(-1, 7, codec.WIDTH).permute(2, 0, 1))
-    last.bias.copy_(solved[-1])
 
 
 def write_books(model, steady, live, n_vectors=90000):
@@ -248,9 +176,9 @@ def start(clips, latents, steady, live, n_fit):
     assert 3 * len(voices()[0]) == len(model.decoder.layers[0].conv.bias) - 1 and CENTRE == codec.HOP // 5 * 2
     write_books(model, steady, live)
     write_decoder(model.decoder)
-    write_encoder(model.encoder.layers)
+    analyser.write_encoder(model.encoder.layers)
     picked = np.sort(np.random.default_rng(1).permutation(len(clips))[:n_fit])
-    fit_encoder(model.encoder.layers, torch.from_numpy(clips[picked].astype(np.float32) / 32768)[:, None], torch.from_numpy(latents[picked]))
+    analyser.fit_encoder(model.encoder.layers, torch.from_numpy(clips[picked].astype(np.float32) / 32768), torch.from_numpy(latents[picked]))
     return model
 
 
