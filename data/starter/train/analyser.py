@@ -114,7 +114,7 @@ def write_encoder(layers):
     bank.offsets.zero_()
     for p in bank.lstm.parameters():
         p.zero_()
-    _, forget, admitted, leaving = bank.lstm.bias_ih_l0.chunk(4)
+    _, forget, admitted, _ = bank.lstm.bias_ih_l0.chunk(4)  # PyTorch's order: input, forget, cell, output
     forget.fill_(CLOSED)
     admitted.fill_(ADMITTED)
     entering, _, _, leaving = bank.lstm.weight_ih_l0.chunk(4)
