@@ -26,6 +26,7 @@ cudaError_t cw_cuda_layer_norm (cudaStream_t stream, float *y, const float *x, u
 cudaError_t cw_cuda_sample (cudaStream_t stream, const cw_gpu_sample *sample);
 cudaError_t cw_cuda_advance (cudaStream_t stream, int32_t *step, uint32_t n);
 cudaError_t cw_cuda_books (cudaStream_t stream, const cw_gpu_books *books);
+cudaError_t cw_cuda_nearest (cudaStream_t stream, const cw_gpu_nearest *nearest);
 cudaError_t cw_cuda_pad (cudaStream_t stream, const cw_gpu_pad *pad);
 cudaError_t cw_cuda_conv (cudaStream_t stream, const cw_gpu_conv *conv);
 cudaError_t cw_cuda_group_norm (cudaStream_t stream, const cw_gpu_group_norm *norm);

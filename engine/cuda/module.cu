@@ -387,6 +387,12 @@ books (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *sum)
 }
 
 static void
+nearest (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_nearest *columns)
+{
+  QUEUE (cw_cuda_nearest (gpu->streams[stream], columns));
+}
+
+static void
 pad (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_pad *columns)
 {
   QUEUE (cw_cuda_pad (gpu->streams[stream], columns));
@@ -433,7 +439,7 @@ static const cw_cuda_module module = {
   upload, download, copy, copy_rows, zero, wait, done, order,
   capture_begin, capture_end, replay, release_graph,
   embed, linear, attend, layer_norm, sample, advance,
-  books, pad, conv, group_norm, elu, lstm, transpose,
+  books, nearest, pad, conv, group_norm, elu, lstm, transpose,
 };
 
 extern "C" __attribute__ ((visibility ("default"))) const cw_cuda_module *

@@ -24,12 +24,13 @@
 extern "C" {
 #endif
 
-#define CW_CUDA_ABI     2
+#define CW_CUDA_ABI     3
 #define CW_CUDA_SYMBOL  "clipwright_cuda_module"
 
 #define CW_GPU_STREAMS  2  /* CW_GPU_STEPS, CW_GPU_CODEC */
 #define CW_GPU_FUSED    8  /* layers of one linear launch */
 #define CW_GPU_SPLITS   8  /* pieces that the keys of an attention are split into, at most */
+#define CW_GPU_LATENT_MAX 2048 /* numbers of a code vector that is searched for */
 
 typedef enum { CW_GPU_STEPS, CW_GPU_CODEC } cw_gpu_stream;
 
@@ -185,6 +186,15 @@ typedef struct {
   uint32_t        n_books, n, c, ld_y, ld_codes, n_signals;
 } cw_gpu_books;
 
+/* For each of @n columns of x [c, ld_x]: book by book the row that is nearest to what the one before left over, to codes [n_books, ld_codes]; books
+ * [n_books] on the card, each [v, c] f32. x stays as it is. */
+typedef struct {
+  int32_t      *codes;
+  const float  *x;
+  const float **books;
+  uint32_t      n_books, v, n, c, ld_x, ld_codes;
+} cw_gpu_nearest;
+
 /* @n columns of each of @rows rows, from @column on, are the samples @first … that lie before or behind a signal of @n_signal samples: see
  * ops/pad/pad.h. Sample i stands in column origin + i. */
 typedef struct {
@@ -285,6 +295,7 @@ typedef struct {
   void (*advance) (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step, uint32_t n); /* *step += n */
 
   void (*books) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *books);
+  void (*nearest) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_nearest *nearest);
   void (*pad) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_pad *pad);
   void (*conv) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_conv *conv);
   void (*group_norm) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_group_norm *norm);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "generate/card-trouble.h"
 #include "generate/codes-file.h"
 #include "generate/model.h"
 
@@ -28,6 +29,7 @@ struct cw_encoder {
   float                   *x;                /* [C, capacity]: one side, channel by channel */
   int32_t                 *codes, *side;     /* [K, max_frames], [n_books, max_frames] */
   size_t                   max_frames;
+  char                     notice[CW_TROUBLE_CHARS];
 };
 
 /* Books of a side: what the bandwidth says, for MusicGen what its decoder was trained on. */
@@ -107,6 +109,18 @@ cw_encoder_get_info (const cw_encoder *encoder)
   return &encoder->info;
 }
 
+const char *
+cw_encoder_get_notice (cw_encoder *encoder)
+{
+  for (size_t side = 0; side < encoder->n_sides && !*encoder->notice; side++) {
+    const cw_error *trouble = encoder->streams[side] ? cw_encodec_encoder_trouble (encoder->streams[side]) : NULL;
+
+    if (trouble && trouble->code != CW_OK)
+      cw_say_trouble (encoder->notice, trouble, "encodes the sound");
+  }
+  return *encoder->notice ? encoder->notice : NULL;
+}
+
 /* The channels of @side of the first @n samples that wait, to x [C, capacity]; divided by their scale, which is returned. */
 static float
 cut_side (cw_encoder *e, size_t side, size_t n)
@@ -133,12 +147,9 @@ encode_waiting (cw_encoder *e, size_t n, bool end, cw_codes_take take, void *use
   cw_codes_block block = { .codes = e->codes, .ld = e->max_frames, .scale = 1.0f };
 
   for (size_t side = 0; side < e->n_sides; side++) {
-    float *latent;
-    size_t ld;
-
     block.scale = cut_side (e, side, n);
-    block.n_frames = cw_encodec_encoder_push (e->streams[side], e->x, e->capacity, n, end, &latent, &ld);
-    cw_encodec_quantise (e->model->codec, latent, ld, block.n_frames, e->n_books, e->side, e->max_frames);
+    block.n_frames = cw_encodec_encoder_push (e->streams[side], e->x, e->capacity, n, end, NULL, NULL);
+    cw_encodec_encoder_quantise (e->streams[side], e->n_books, e->side, e->max_frames);
     for (size_t row = 0; row < e->n_books; row++)
       memcpy (e->codes + (row * e->n_sides + side) * e->max_frames, e->side + row * e->max_frames,
               block.n_frames * sizeof *e->side);

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "generate/card-trouble.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
 #include "generate/magnet.h"
@@ -137,19 +138,6 @@ tell_turns (const pass *p)
   give_notice (p, sentence);
 }
 
-/* What happened, what the processor does instead, and what helps. */
-static void
-tell (const pass *p, const cw_error *why, const char *what)
-{
-  const char *advice = why->code == CW_ERROR_MEMORY   ? " Fewer takes at once, a shorter clip or weights of fewer bits need less."
-                       : why->code == CW_ERROR_DEVICE ? " Start the program again to use the card."
-                                                      : "";
-  char        sentence[sizeof why->message + 160];
-
-  snprintf (sentence, sizeof sentence, "%s The processor %s.%s", why->message, what, advice);
-  give_notice (p, sentence);
-}
-
 /* Once for each: the run, or the codec alone, is not on its card any more. */
 static void
 tell_trouble (pass *p)
@@ -158,11 +146,11 @@ tell_trouble (pass *p)
 
   if (run->code != CW_OK && !p->told_run) {
     p->told_run = p->told_codec = true;
-    tell (p, run, p->done.n_steps ? "goes on with the clip" : "makes this clip");
+    cw_tell_trouble (p->sink, run, p->done.n_steps ? "goes on with the clip" : "makes this clip");
   }
   if (codec->code != CW_OK && !p->told_codec) {
     p->told_codec = true;
-    tell (p, codec, "decodes the sound");
+    cw_tell_trouble (p->sink, codec, "decodes the sound");
   }
 }
 

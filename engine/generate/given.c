@@ -68,6 +68,8 @@ cw_read_given (cw_model *model, const cw_request *request, const cw_sink *sink, 
     status = cw_encoder_finish (encoder, take, &r, error);
   if (status == CW_OK && r.done != n_given)
     status = fail_count (&r, r.done, model->info.n_codebooks, error);
+  if (cw_encoder_get_notice (encoder) && sink && sink->notice)
+    sink->notice (cw_encoder_get_notice (encoder), sink->user);
   cw_encoder_free (encoder);
   return status;
 }

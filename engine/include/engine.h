@@ -368,6 +368,8 @@ typedef struct cw_encoder cw_encoder;
 cw_encoder          *cw_encoder_new (cw_model *model, double bandwidth_kbps, cw_error *error);
 void                 cw_encoder_free (cw_encoder *encoder);
 const cw_codes_info *cw_encoder_get_info (const cw_encoder *encoder); /* counts what was pushed and given out; the encoder's */
+/* NULL, or a sentence, once the processor does what the card should have done, or its part of it; the encoder's. The codes are the same. */
+const char          *cw_encoder_get_notice (cw_encoder *encoder);
 /* @samples interleaved [n_samples, n_channels] as for cw_encode, any number, every one finite (else CW_ERROR_ARGUMENT). */
 cw_status            cw_encoder_push (cw_encoder *encoder, const float *samples, size_t n_samples, cw_codes_take take, void *user,
                                       cw_error *error);

@@ -82,6 +82,13 @@ cw_encodec_card_of (const cw_encodec_card *codec)
   return codec->card;
 }
 
+const float **
+cw_encodec_card_books (const cw_encodec_card *codec, size_t *n_books)
+{
+  *n_books = codec->n_books;
+  return codec->books;
+}
+
 size_t
 cw_encodec_card_n_bytes (const cw_encodec_card *codec)
 {

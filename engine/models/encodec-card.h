@@ -13,6 +13,8 @@ typedef struct cw_encodec_card_stream cw_encodec_card_stream;
 cw_encodec_card *cw_encodec_card_new (cw_card *card, const cw_seanet *decoder, const cw_tensor *books, size_t n_books, cw_error *error);
 void             cw_encodec_card_free (cw_encodec_card *codec);
 cw_card         *cw_encodec_card_of (const cw_encodec_card *codec);
+/* The books, on the card, and how many. */
+const float    **cw_encodec_card_books (const cw_encodec_card *codec, size_t *n_books);
 /* Bytes that it takes there. */
 size_t           cw_encodec_card_n_bytes (const cw_encodec_card *codec);
 /* The same of a codec that is not loaded yet, from a sketch of its decoder (cw_seanet_sketch): SIZE_MAX when that is not a size. And what a

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "models/encodec-card.h"
+#include "models/encodec-encoder-card.h"
 #include "models/layers.h"
 
 struct cw_encodec {
@@ -23,14 +23,19 @@ struct cw_encodec {
   cw_seanet        *decoder;
   cw_tensor        *books; /* n_books of [V, D], f32 */
   cw_encodec_card  *card;  /* the decoder on a card, or NULL */
+  cw_seanet_card   *encoder_there; /* the encoder's weights on it, as long as there are encoders that use them */
+  size_t            n_encoders_there;
 };
 
 struct cw_encodec_encoder {
   cw_encodec       *codec;
   cw_arena          arena;
   cw_seanet_stream *net;
-  size_t            max_frames;
+  size_t            max_frames, n_frames; /* n_frames: of the last push */
   float            *latent; /* [D, max_frames] */
+  cw_encodec_encoder_card *card; /* NULL: the processor makes it */
+  bool              there;  /* it made the last push */
+  cw_error          trouble;
 };
 
 struct cw_encodec_stream {
@@ -323,6 +328,40 @@ cw_encodec_load_encoder (cw_encodec *codec, cw_error *error)
   return codec->encoder ? CW_OK : error ? error->code : CW_ERROR_FORMAT;
 }
 
+static void
+leave_card_encoder (cw_encodec_encoder *encoder)
+{
+  cw_encodec *codec = encoder->codec;
+
+  if (!encoder->card)
+    return;
+  cw_encodec_encoder_card_free (encoder->card);
+  encoder->card = NULL;
+  if (--codec->n_encoders_there > 0)
+    return;
+  cw_seanet_card_free (codec->encoder_there);
+  codec->encoder_there = NULL;
+}
+
+/* To where the decoder is, with weights that go again with the last encoder: while clips are made the room is the decoder's. */
+static void
+go_to_card (cw_encodec_encoder *encoder, size_t max_samples)
+{
+  cw_encodec *codec = encoder->codec;
+
+  if (!codec->card || (!codec->encoder_there && !(codec->encoder_there = cw_seanet_card_new (cw_encodec_card_of (codec->card), codec->encoder,
+                                                                                            &encoder->trouble))))
+    return;
+  encoder->card = cw_encodec_encoder_card_new (codec->card, codec->encoder_there, codec->encoder, codec->config.codebook_size, max_samples,
+                                               &encoder->trouble);
+  if (encoder->card) {
+    codec->n_encoders_there++;
+  } else if (codec->n_encoders_there == 0) {
+    cw_seanet_card_free (codec->encoder_there);
+    codec->encoder_there = NULL;
+  }
+}
+
 cw_encodec_encoder *
 cw_encodec_encoder_new (cw_encodec *codec, size_t max_samples, cw_error *error)
 {
@@ -338,8 +377,10 @@ cw_encodec_encoder_new (cw_encodec *codec, size_t max_samples, cw_error *error)
   if ((encoder->net = cw_seanet_stream_new (codec->encoder, max_samples, 1, error))) {
     encoder->max_frames = cw_seanet_stream_max_out (encoder->net);
     encoder->latent = cw_arena_new (&encoder->arena, float, codec->config.net.latent * encoder->max_frames);
-    if (cw_arena_ok (&encoder->arena, "the codec's buffers", error))
+    if (cw_arena_ok (&encoder->arena, "the codec's buffers", error)) {
+      go_to_card (encoder, max_samples);
       return encoder;
+    }
   }
   cw_encodec_encoder_free (encoder);
   return NULL;
@@ -350,6 +391,7 @@ cw_encodec_encoder_free (cw_encodec_encoder *encoder)
 {
   if (!encoder)
     return;
+  leave_card_encoder (encoder);
   cw_seanet_stream_free (encoder->net);
   cw_arena_free (&encoder->arena);
   free (encoder);
@@ -359,6 +401,14 @@ void
 cw_encodec_encoder_reset (cw_encodec_encoder *encoder)
 {
   cw_seanet_stream_reset (encoder->net);
+  if (encoder->card)
+    cw_encodec_encoder_card_reset (encoder->card);
+}
+
+const cw_error *
+cw_encodec_encoder_trouble (const cw_encodec_encoder *encoder)
+{
+  return &encoder->trouble;
 }
 
 size_t
@@ -367,23 +417,59 @@ cw_encodec_encoder_max_frames (const cw_encodec_encoder *encoder)
   return encoder->max_frames;
 }
 
-size_t
-cw_encodec_encoder_push (cw_encodec_encoder *encoder, const float *x, size_t ld_x, size_t n, bool end, float **latent,
-                         size_t *ld)
+static void
+encode_here (cw_encodec_encoder *encoder, const float *x, size_t ld_x, size_t n, bool end)
 {
   const float *y;
-  size_t       ld_y, n_frames;
+  size_t       ld_y;
 
-  cw_seanet_stream_push (encoder->net, &x, ld_x, n, end, &y, &ld_y, &n_frames);
+  cw_seanet_stream_push (encoder->net, &x, ld_x, n, end, &y, &ld_y, &encoder->n_frames);
   for (size_t i = 0; i < encoder->codec->config.net.latent; i++)
-    memcpy (encoder->latent + i * encoder->max_frames, y + i * ld_y, n_frames * sizeof *y);
-  *latent = encoder->latent;
-  *ld = encoder->max_frames;
-  return n_frames;
+    memcpy (encoder->latent + i * encoder->max_frames, y + i * ld_y, encoder->n_frames * sizeof *y);
+}
+
+/* Why, and then the processor makes what was asked for. */
+static void
+give_up_card (cw_encodec_encoder *encoder)
+{
+  cw_card_check (cw_encodec_card_of (encoder->codec->card), &encoder->trouble);
+  leave_card_encoder (encoder);
+}
+
+size_t
+cw_encodec_encoder_push (cw_encodec_encoder *encoder, const float *x, size_t ld_x, size_t n, bool end, const float **latent, size_t *ld)
+{
+  encoder->there = encoder->card && cw_encodec_encoder_card_push (encoder->card, x, ld_x, n, end, encoder->latent, encoder->max_frames,
+                                                                  &encoder->n_frames);
+  if (encoder->card && !encoder->there) {
+    cw_seanet_stream_restore (encoder->net, cw_encodec_encoder_card_places (encoder->card), cw_encodec_encoder_card_state (encoder->card));
+    give_up_card (encoder);
+  }
+  if (!encoder->there)
+    encode_here (encoder, x, ld_x, n, end);
+  if (latent) {
+    *latent = encoder->latent;
+    *ld = encoder->max_frames;
+  }
+  return encoder->n_frames;
+}
+
+void
+cw_encodec_encoder_quantise (cw_encodec_encoder *encoder, size_t n_books, int32_t *codes, size_t ld_codes)
+{
+  cw_encodec *codec = encoder->codec;
+
+  if (encoder->there && cw_encodec_encoder_card_quantise (encoder->card, n_books, codes, ld_codes))
+    return;
+  if (encoder->there) /* the next push leaves it */
+    cw_card_check (cw_encodec_card_of (codec->card), &encoder->trouble);
+  for (size_t i = 0; i < n_books; i++)
+    codec->be->nearest (codec->be, codes + i * ld_codes, encoder->latent, encoder->max_frames, encoder->n_frames, codec->config.net.latent,
+                        &codec->books[i]);
 }
 
 cw_status
-cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, cw_error *error)
+cw_encodec_encode (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, size_t n_books, int32_t *codes, cw_error *error)
 {
   const size_t        n_frames = cw_encodec_n_frames (&codec->config, n), d = codec->config.net.latent;
   const size_t        piece = codec->config.net.group_norm || n < CW_ENCODE_PUSH_SAMPLES ? n : CW_ENCODE_PUSH_SAMPLES;
@@ -394,23 +480,17 @@ cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, flo
     return error ? error->code : CW_ERROR_FORMAT;
   for (size_t at = 0; at < n; at += piece) {
     const size_t now = n - at < piece ? n - at : piece;
-    float       *y;
+    const float *y;
     size_t       ld_y, n_new;
 
     n_new = cw_encodec_encoder_push (encoder, x + at, ld_x, now, at + now == n, &y, &ld_y);
-    for (size_t i = 0; i < d; i++)
+    for (size_t i = 0; i < d && latent; i++)
       memcpy (latent + i * n_frames + done, y + i * ld_y, n_new * sizeof *latent);
+    cw_encodec_encoder_quantise (encoder, n_books, codes + done, n_frames);
     done += n_new;
   }
   cw_encodec_encoder_free (encoder);
   return CW_OK;
-}
-
-void
-cw_encodec_quantise (cw_encodec *codec, float *latent, size_t ld, size_t n, size_t n_books, int32_t *codes, size_t ld_codes)
-{
-  for (size_t i = 0; i < n_books; i++)
-    codec->be->nearest (codec->be, codes + i * ld_codes, latent, ld, n, codec->config.net.latent, &codec->books[i]);
 }
 
 void

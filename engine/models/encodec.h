@@ -55,14 +55,16 @@ void                cw_encodec_encoder_reset (cw_encodec_encoder *encoder);
 /* The most frames that one push gives out. */
 size_t              cw_encodec_encoder_max_frames (const cw_encodec_encoder *encoder);
 /* @x [C, ld_x], @n <= max_samples; @end: no more follow (n may then be 0, but not the whole signal empty). Returns how many frames became
- * final: *latent [D, *ld] is the encoder's until the next push, and may be changed (cw_encodec_quantise). */
+ * final: *latent [D, *ld], which may be NULL, is the encoder's until what follows. */
 size_t              cw_encodec_encoder_push (cw_encodec_encoder *encoder, const float *x, size_t ld_x, size_t n, bool end,
-                                             float **latent, size_t *ld);
+                                             const float **latent, size_t *ld);
+/* The codes of the frames of the last push, [n_books, ld_codes]. Once a push: its latents are used up. */
+void                cw_encodec_encoder_quantise (cw_encodec_encoder *encoder, size_t n_books, int32_t *codes, size_t ld_codes);
+/* Has the encoder left its card, or found no room there? Then why, else CW_OK. Its codes are the same. */
+const cw_error     *cw_encodec_encoder_trouble (const cw_encodec_encoder *encoder);
 
-/* One whole chunk: @x [C, ld_x], @n >= 1 samples. @latent [D, n_frames] written whole. */
-cw_status cw_encodec_latent (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, cw_error *error);
-/* @codes [n_books, ld_codes] from @n frames of @latent [D, ld], which are used up: they end as what the books left over. */
-void cw_encodec_quantise (cw_encodec *codec, float *latent, size_t ld, size_t n, size_t n_books, int32_t *codes, size_t ld_codes);
+/* One whole chunk: @x [C, ld_x], @n >= 1 samples. @latent [D, n_frames], which may be NULL, and @codes [n_books, n_frames] are written whole. */
+cw_status cw_encodec_encode (cw_encodec *codec, const float *x, size_t ld_x, size_t n, float *latent, size_t n_books, int32_t *codes, cw_error *error);
 /* @latent [D, ld] = sum of the code vectors of @codes [n_books, ld_codes], @n frames. */
 void cw_encodec_dequantise (cw_encodec *codec, const int32_t *codes, size_t ld_codes, size_t n_books, size_t n,
                             float *latent, size_t ld);
@@ -88,8 +90,9 @@ size_t cw_encodec_stream_push (cw_encodec_stream *stream, const int32_t *const *
 void   cw_encodec_stream_queue (cw_encodec_stream *stream, const int32_t *const *codes, size_t ld_codes, size_t n_books, size_t n, bool end);
 bool   cw_encodec_stream_collect (cw_encodec_stream *stream, bool wait, const float **y, size_t *ld_y, size_t *n);
 
-/* The copy of the decoder that later streams use on @card, instead of the processor. False and @error: there is no room, or the codec is
- * not for a card, and the processor does it. A stream whose card fails goes on on the processor with the same samples. */
+/* The copy of the decoder that later streams use on @card, instead of the processor; encoders bring their weights there while they live. False
+ * and @error: there is no room, or the codec is not for a card, and the processor does it. A stream or an encoder whose card fails goes on on the
+ * processor with the same samples or codes. */
 struct cw_card;
 bool        cw_encodec_to_card (cw_encodec *codec, struct cw_card *card, cw_error *error);
 /* Bytes that the copy takes, and that a stream takes there; 0 when there is none. */

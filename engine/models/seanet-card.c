@@ -255,6 +255,12 @@ cw_seanet_card_stream_bytes (const cw_seanet *net, size_t max_push, size_t n_sig
   return cw_sum (cw_product (cw_sum (cw_product (n_signals, signal), all.state), sizeof (float)), n_empty);
 }
 
+size_t
+cw_seanet_card_max_out (const cw_seanet *net, size_t max_push)
+{
+  return count_needs (net, max_push, 1).max_out;
+}
+
 static float *
 take (cw_seanet_card_stream *stream, size_t n_floats)
 {

@@ -16,8 +16,9 @@ cw_seanet_card *cw_seanet_card_new (cw_card *card, const cw_seanet *net, cw_erro
 void            cw_seanet_card_free (cw_seanet_card *weights);
 /* Bytes that they take there. */
 size_t          cw_seanet_card_n_bytes (const cw_seanet_card *weights);
-/* The same of a network that is only sketched, and what a stream over it takes: SIZE_MAX when that is not a size. */
+/* The same of a network that is only sketched; the most columns that a push gives out, and what a stream takes: SIZE_MAX when that is not a size. */
 size_t          cw_seanet_card_weight_bytes (const cw_seanet *net);
+size_t          cw_seanet_card_max_out (const cw_seanet *net, size_t max_push);
 size_t          cw_seanet_card_stream_bytes (const cw_seanet *net, size_t max_push, size_t n_signals);
 
 /* As cw_seanet_stream_new. */

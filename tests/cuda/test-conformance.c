@@ -822,6 +822,38 @@ test_books_and_turn (void)
   leave (&p);
 }
 
+/* The search goes on with what a book leaves over, and takes the lower of two equal vectors. */
+static void
+test_nearest (size_t v, size_t c, size_t n)
+{
+  enum { BOOKS = 3 };
+  const size_t  ld = n + 3;
+  place         p = enter ();
+  const float  *x = numbers (&p.host, c * ld), *there_books[BOOKS];
+  float        *rest = cw_arena_new (&p.host, float, c *ld);
+  int32_t      *expected = cw_arena_new (&p.host, int32_t, BOOKS *ld), *found;
+  cw_gpu_nearest there = { .x = cw_card_put (&p.there, x, c * ld, sizeof *x), .codes = cw_card_new (&p.there, int32_t, BOOKS *ld), .n_books = BOOKS,
+                           .v = (uint32_t) v, .n = (uint32_t) n, .c = (uint32_t) c, .ld_x = (uint32_t) ld, .ld_codes = (uint32_t) ld };
+
+  memcpy (rest, x, c * ld * sizeof *x);
+  for (size_t k = 0; k < BOOKS; k++) {
+    float *book = numbers (&p.host, v * c);
+
+    for (size_t i = 0; i < c && v > 2; i++) /* the first and the last are the same, and near to the first frame */
+      book[i] = book[(v - 1) * c + i] = rest[i * ld] + (k == 1 ? 0.001f : 0.0f);
+    there_books[k] = cw_card_put (&p.there, book, v * c, sizeof *book);
+    plain->nearest (plain, expected + k * ld, rest, ld, n, c, &(cw_tensor){ CW_F32, 2, { v, c }, book });
+    CHECK (v < 3 || expected[k * ld] == 0, "the first frame's code is %d", expected[k * ld]);
+  }
+  there.books = cw_card_put (&p.there, there_books, BOOKS, sizeof *there_books);
+  card->module->zero (card->gpu, CW_GPU_STEPS, there.codes, BOOKS * ld * sizeof *found);
+  card->module->nearest (card->gpu, CW_GPU_STEPS, &there);
+  found = fetch (&p, there.codes, BOOKS * ld * sizeof *found);
+  for (size_t i = 0; i < BOOKS * ld; i++)
+    CHECK (found[i] == expected[i], "%zu vectors of %zu: code %zu is %d, C gives %d", v, c, i, found[i], expected[i]);
+  leave (&p);
+}
+
 /* ---- all ------------------------------------------------------------------------------------------------------------------------- */
 
 int
@@ -867,6 +899,10 @@ main (int argc, char **argv)
     test_pad ((cw_pad_mode) mode, 1, 0, 1);
   }
   test_books_and_turn ();
+  test_nearest (1, 1, 1);
+  test_nearest (5, 18, 4);
+  test_nearest (130, 33, 9);
+  test_nearest (1024, 16, 6);
   CHECK (cw_card_check (card, &error) == CW_OK, "%s", error.message);
   CHECK (card->used == 0, "%zu bytes of the card are still taken", card->used);
   cw_card_close (card);

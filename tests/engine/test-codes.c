@@ -33,9 +33,8 @@ codes_at_once (cw_model *model, const float *samples, size_t n, size_t chunk, si
   const cw_encodec_config *config = cw_encodec_get_config (model->codec);
   const size_t c = config->net.n_channels, length = config->chunk_samples ? config->chunk_samples : n;
   const size_t start = chunk * config->stride_samples;
-  float       *x = calloc (length * c, sizeof *x), *latent;
+  float       *x = calloc (length * c, sizeof *x);
   int32_t     *codes;
-  size_t       ld;
   cw_encodec_encoder *encoder = cw_encodec_encoder_new (model->codec, length, NULL);
 
   for (size_t i = 0; i < length && start + i < n; i++)
@@ -46,9 +45,9 @@ codes_at_once (cw_model *model, const float *samples, size_t n, size_t chunk, si
     for (size_t i = 0; i < length * c; i++)
       x[i] /= scale;
   }
-  *n_frames = cw_encodec_encoder_push (encoder, x, length, length, true, &latent, &ld);
+  *n_frames = cw_encodec_encoder_push (encoder, x, length, length, true, NULL, NULL);
   codes = malloc (n_books * *n_frames * sizeof *codes);
-  cw_encodec_quantise (model->codec, latent, ld, *n_frames, n_books, codes, *n_frames);
+  cw_encodec_encoder_quantise (encoder, n_books, codes, *n_frames);
   cw_encodec_encoder_free (encoder);
   free (x);
   return codes;

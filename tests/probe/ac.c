@@ -30,10 +30,9 @@ put_codec (ac *a)
   a->codec_codes = cw_arena_new (&p->arena, int32_t, k * t);
   if (!latent || !a->codec_codes)
     return cw_arena_ok (&p->arena, "the codec", &p->error);
-  if (cw_encodec_latent (codec, audio->data, audio->dims[2], audio->dims[2], latent, &p->error) != CW_OK ||
+  if (cw_encodec_encode (codec, audio->data, audio->dims[2], audio->dims[2], latent, k, a->codec_codes, &p->error) != CW_OK ||
       !probe_put_f32 (p, "codec_latent", latent, PROBE_DIMS (1, d, t)))
     return false;
-  cw_encodec_quantise (codec, latent, t, t, k, a->codec_codes, t);
   cw_encodec_dequantise (codec, a->codec_codes, t, k, t, latent, t);
   sound = probe_decode (p, codec, a->codec_codes, k, t, &n);
   return sound && probe_put_i64 (p, "codec_codes", a->codec_codes, PROBE_DIMS (1, k, t)) &&

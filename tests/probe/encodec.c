@@ -20,7 +20,9 @@ typedef struct {
   const cw_encodec_config *config;
   size_t                   n, padded, n_chunks, chunk, frames; /* samples given, padded, of a chunk; frames of a chunk */
   float                   *x;                                  /* [C, padded] */
+  size_t                   n_books;
   float                   *scales, *latent;                    /* [n_chunks], [n_chunks, D, frames] */
+  int32_t                 *codes;                              /* [n_chunks, n_books, frames] */
 } signal;
 
 static bool
@@ -30,7 +32,7 @@ out_of_memory (probe *p)
 }
 
 static bool
-open_signal (signal *s, const char *base)
+open_signal (signal *s, const char *base, double bandwidth)
 {
   char             name[256];
   const cw_tensor *audio;
@@ -49,14 +51,17 @@ open_signal (signal *s, const char *base)
   s->x = cw_arena_new (&s->p->arena, float, c * s->padded);
   s->scales = cw_arena_new (&s->p->arena, float, s->n_chunks);
   s->latent = cw_arena_new (&s->p->arena, float, s->n_chunks * s->config->net.latent * s->frames);
-  if (!s->x || !s->scales || !s->latent)
+  if (!(s->n_books = cw_encodec_books_for (s->config, bandwidth, &s->p->error)))
+    return false;
+  s->codes = cw_arena_new (&s->p->arena, int32_t, s->n_chunks * s->n_books * s->frames);
+  if (!s->x || !s->scales || !s->latent || !s->codes)
     return out_of_memory (s->p);
   for (size_t i = 0; i < c; i++)
     memcpy (s->x + i * s->padded, (const float *) audio->data + i * s->n, s->n * sizeof *s->x);
   return true;
 }
 
-/* Scales and latents of all chunks, and puts them. */
+/* Scales, latents and codes of all chunks; puts the former two. */
 static bool
 encode (signal *s, const char *base)
 {
@@ -73,7 +78,8 @@ encode (signal *s, const char *base)
     for (size_t j = 0; j < c; j++)
       for (size_t t = 0; t < s->chunk; t++)
         chunk[j * s->chunk + t] = from[j * s->padded + t] / s->scales[i];
-    if (cw_encodec_latent (s->codec, chunk, s->chunk, s->chunk, s->latent + i * d * s->frames, &s->p->error) != CW_OK)
+    if (cw_encodec_encode (s->codec, chunk, s->chunk, s->chunk, s->latent + i * d * s->frames, s->n_books, s->codes + i * s->n_books * s->frames,
+                           &s->p->error) != CW_OK)
       return false;
   }
   snprintf (name, sizeof name, "%s_latent", base);
@@ -85,13 +91,13 @@ encode (signal *s, const char *base)
 
 /* All chunks decoded and joined: [C, *n]. */
 static float *
-decode (signal *s, const int32_t *codes, size_t n_books, size_t *n)
+decode (signal *s, size_t *n)
 {
   const size_t c = s->config->net.n_channels;
   float       *sum, *weights, *y;
 
   if (!s->config->chunk_samples) {
-    y = probe_decode (s->p, s->codec, codes, n_books, s->frames, n);
+    y = probe_decode (s->p, s->codec, s->codes, s->n_books, s->frames, n);
     for (size_t i = 0; y && i < c * *n; i++)
       y[i] *= s->scales[0];
     return y;
@@ -104,7 +110,7 @@ decode (signal *s, const int32_t *codes, size_t n_books, size_t *n)
   }
   for (size_t i = 0; i < s->n_chunks; i++) {
     size_t n_chunk;
-    if (!(y = probe_decode (s->p, s->codec, codes + i * n_books * s->frames, n_books, s->frames, &n_chunk)))
+    if (!(y = probe_decode (s->p, s->codec, s->codes + i * s->n_books * s->frames, s->n_books, s->frames, &n_chunk)))
       return NULL;
     cw_encodec_overlap_add (s->config, i, y, n_chunk, n_chunk < s->chunk ? n_chunk : s->chunk, s->scales[i], sum,
                             s->padded, weights);
@@ -117,11 +123,11 @@ decode (signal *s, const int32_t *codes, size_t n_books, size_t *n)
 }
 
 static bool
-put_decoded (signal *s, const char *run, const int32_t *codes, size_t n_books)
+put_decoded (signal *s, const char *run)
 {
   const size_t c = s->config->net.n_channels;
   size_t       n, cut;
-  float       *y = decode (s, codes, n_books, &n), *part;
+  float       *y = decode (s, &n), *part;
   char         name[256];
 
   if (!y)
@@ -140,31 +146,21 @@ put_decoded (signal *s, const char *run, const int32_t *codes, size_t n_books)
 }
 
 static bool
-put_run (signal *s, const char *run, double bandwidth)
+put_run (signal *s, const char *run)
 {
-  const size_t d = s->config->net.latent, latent_floats = d * s->frames;
-  const size_t n_books = cw_encodec_books_for (s->config, bandwidth, &s->p->error);
-  int32_t     *codes = cw_arena_new (&s->p->arena, int32_t, s->n_chunks * n_books * s->frames);
-  float       *rest = cw_arena_new (&s->p->arena, float, s->n_chunks * latent_floats);
+  const size_t d = s->config->net.latent, latent_floats = d * s->frames, n_codes = s->n_books * s->frames;
+  float       *quantised = cw_arena_new (&s->p->arena, float, s->n_chunks * latent_floats);
   char         name[256];
 
-  if (n_books == 0)
-    return false;
-  if (!codes || !rest)
+  if (!quantised)
     return out_of_memory (s->p);
-  memcpy (rest, s->latent, s->n_chunks * latent_floats * sizeof *rest);
-  for (size_t i = 0; i < s->n_chunks; i++)
-    cw_encodec_quantise (s->codec, rest + i * latent_floats, s->frames, s->frames, n_books, codes + i * n_books * s->frames,
-                         s->frames);
   snprintf (name, sizeof name, "%s_codes", run);
-  if (!probe_put_i64 (s->p, name, codes, PROBE_DIMS (s->n_chunks, 1, n_books, s->frames)))
+  if (!probe_put_i64 (s->p, name, s->codes, PROBE_DIMS (s->n_chunks, 1, s->n_books, s->frames)))
     return false;
   for (size_t i = 0; i < s->n_chunks; i++)
-    cw_encodec_dequantise (s->codec, codes + i * n_books * s->frames, s->frames, n_books, s->frames,
-                           rest + i * latent_floats, s->frames);
+    cw_encodec_dequantise (s->codec, s->codes + i * n_codes, s->frames, s->n_books, s->frames, quantised + i * latent_floats, s->frames);
   snprintf (name, sizeof name, "%s_quantised", run);
-  return probe_put_f32 (s->p, name, rest, PROBE_DIMS (s->n_chunks, 1, d, s->frames)) &&
-         put_decoded (s, run, codes, n_books);
+  return probe_put_f32 (s->p, name, quantised, PROBE_DIMS (s->n_chunks, 1, d, s->frames)) && put_decoded (s, run);
 }
 
 bool
@@ -191,7 +187,7 @@ probe_encodec (probe *p)
     }
     memcpy (base, key, n);
     signal s = { .p = p, .codec = model->codec, .config = cw_encodec_get_config (model->codec) };
-    ok = open_signal (&s, base) && encode (&s, base) && put_run (&s, key, json_number_value (bandwidth));
+    ok = open_signal (&s, base, json_number_value (bandwidth)) && encode (&s, base) && put_run (&s, key);
   }
   cw_model_free (model);
   return ok;

@@ -87,7 +87,6 @@ read_audio (run *r, int32_t **given)
   cw_encodec              *codec = r->m->model->codec;
   const cw_encodec_config *config = cw_encodec_get_config (codec);
   const cw_tensor         *audio;
-  float                   *latent;
   int32_t                 *side_codes;
   size_t                   frames;
   char                     name[256];
@@ -102,16 +101,14 @@ read_audio (run *r, int32_t **given)
     return probe_fail (r->m->p, "“%s”: %s is of %llu signals and %llu channels, 1 and %zu were expected.", r->m->p->path,
                        name, (unsigned long long) audio->dims[0], (unsigned long long) audio->dims[1], sides);
   frames = r->n_given = cw_encodec_n_frames (config, audio->dims[2]);
-  latent = cw_arena_new (&r->m->p->arena, float, config->net.latent * frames);
   side_codes = cw_arena_new (&r->m->p->arena, int32_t, k_side * frames);
   *given = cw_arena_new (&r->m->p->arena, int32_t, k * frames);
-  if (!latent || !side_codes || !*given)
+  if (!side_codes || !*given)
     return out_of_memory (r);
   for (size_t side = 0; side < sides; side++) {
-    if (cw_encodec_latent (codec, (const float *) audio->data + side * audio->dims[2], audio->dims[2], audio->dims[2],
-                           latent, &r->m->p->error) != CW_OK)
+    if (cw_encodec_encode (codec, (const float *) audio->data + side * audio->dims[2], audio->dims[2], audio->dims[2], NULL, k_side, side_codes,
+                           &r->m->p->error) != CW_OK)
       return false;
-    cw_encodec_quantise (codec, latent, frames, frames, k_side, side_codes, frames);
     for (size_t i = 0; i < k_side; i++)
       memcpy (*given + (i * sides + side) * frames, side_codes + i * frames, frames * sizeof **given);
   }
