@@ -12,7 +12,7 @@
 #define LONG_BYTES (4000ull << 20) /* a little less than what a WAV file holds */
 
 typedef struct {
-  char    *model, *output, *format;
+  char    *model, *output, *format, *device, *vram;
   gboolean json, quiet;
   char   **rest;
 } Options;
@@ -22,6 +22,7 @@ typedef struct {
   guint64        n_samples, n_samples_total;
   GError        *error; /* of the exporter: nothing more is written */
   CwProgressLine line;
+  char          *notice;
 } Run;
 
 static void
@@ -36,6 +37,15 @@ take_block (const cw_block *block, void *user)
   progress.step = progress.n_samples = run->n_samples;
   progress.n_steps = progress.n_samples_total;
   cw_progress_line_update (&run->line, &progress);
+}
+
+static void
+take_notice (const char *sentence, void *user)
+{
+  Run *run = user;
+
+  g_free (run->notice);
+  run->notice = g_strdup (sentence);
 }
 
 static gboolean
@@ -55,7 +65,7 @@ choose_format (const Options *options, CwFormat *format, GError **error)
 static gboolean
 decode (Run *run, cw_decoder *decoder, cw_codes_reader *reader, const atomic_bool *cancel, GError **error)
 {
-  const cw_sink  sink = { .block = take_block, .user = run };
+  const cw_sink  sink = { .block = take_block, .user = run, .notice = take_notice };
   cw_codes_block block = { .n_frames = 1 };
   cw_error       problem = { 0 };
   cw_status      status = CW_OK;
@@ -77,16 +87,20 @@ decode (Run *run, cw_decoder *decoder, cw_codes_reader *reader, const atomic_boo
 }
 
 static void
-report (const Options *options, const cw_codes_info *info, guint64 n_samples, gboolean stopped)
+report (const Options *options, const cw_codes_info *info, guint64 n_samples, const char *notice, gboolean stopped)
 {
   const double     duration_s = (double) n_samples / info->rate_hz;
   g_autofree char *shown = g_filename_display_name (options->output);
 
   if (options->json)
-    cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I, s:I, s:b}", "path", shown, "duration_s", duration_s, "samples",
+    cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I, s:I, s:b, s:s?}", "path", shown, "duration_s", duration_s, "samples",
                                       (json_int_t) n_samples, "rate_hz", (json_int_t) info->rate_hz, "channels",
-                                      (json_int_t) info->n_channels, "stopped", (int) stopped));
-  else if (stopped && !options->quiet)
+                                      (json_int_t) info->n_channels, "stopped", (int) stopped, "notice", notice));
+  else if (notice)
+    g_printerr ("%s\n", notice);
+  if (options->json)
+    return;
+  if (stopped && !options->quiet)
     g_print (_ ("Stopped; the first %.1f s are in %s\n"), duration_s, shown);
   else if (!options->quiet)
     g_print (_ ("%s: %.1f s\n"), shown, duration_s);
@@ -118,7 +132,7 @@ run (const Options *options, GError **error)
     }
     return cw_command_exit_code (*error, FALSE);
   }
-  if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32" }, &code, error)) {
+  if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32", .device = options->device, .vram = options->vram }, &code, error)) {
     cw_codes_reader_free (reader);
     return code;
   }
@@ -136,11 +150,12 @@ run (const Options *options, GError **error)
     cw_progress_line_end (&state.line);
     if (done) {
       code = state.n_samples < info->n_samples && atomic_load (cancel) ? CW_EXIT_STOPPED : CW_EXIT_DONE;
-      report (options, info, state.n_samples, code == CW_EXIT_STOPPED);
+      report (options, info, state.n_samples, state.notice, code == CW_EXIT_STOPPED);
     }
   }
   if (*error)
     code = cw_command_exit_code (*error, FALSE);
+  g_free (state.notice);
   cw_export_abandon (state.export);
   cw_decoder_free (decoder);
   cw_codes_reader_free (reader);
@@ -157,6 +172,8 @@ cw_command_decode (int argc, char **argv)
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model, N_ ("Model folder or name whose codec made the codes (default: the starter model)"),
       N_ ("DIR|NAME") },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &options.format, N_ ("wav16, wav24 (default), float or flac"), N_ ("FORMAT") },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &options.device, CW_COMMAND_DEVICE_HELP, N_ ("DEVICE") },
+    { "vram", 0, 0, G_OPTION_ARG_STRING, &options.vram, CW_COMMAND_VRAM_HELP, N_ ("SIZE") },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, N_ ("Print the result as one JSON object"), NULL },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &options.quiet, N_ ("Print nothing but errors"), NULL },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.rest, NULL, NULL },
@@ -180,6 +197,8 @@ cw_command_decode (int argc, char **argv)
   }
   g_free (options.model);
   g_free (options.output);
+  g_free (options.device);
+  g_free (options.vram);
   g_free (options.format);
   g_strfreev (options.rest);
   return result;

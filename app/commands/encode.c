@@ -12,7 +12,7 @@
 #include "error.h"
 
 typedef struct {
-  char    *model, *output;
+  char    *model, *output, *device, *vram;
   double   bandwidth_kbps;
   gboolean json, quiet;
   char   **rest;
@@ -32,7 +32,7 @@ say_conversion (const CwAudioStream *stream, const cw_model_info *info)
 }
 
 static void
-report (const Options *options, const CwAudioStream *stream, const cw_codes_info *codes, const cw_model_info *info, gboolean stopped)
+report (const Options *options, const CwAudioStream *stream, const cw_codes_info *codes, const cw_model_info *info, const char *notice, gboolean stopped)
 {
   const double     duration_s = (double) codes->n_samples / codes->rate_hz;
   const double     kbps = codes->n_codebooks * log2 (codes->codebook_size) * codes->rate_hz / info->hop_samples / 1000.0;
@@ -41,13 +41,17 @@ report (const Options *options, const CwAudioStream *stream, const cw_codes_info
 
   if (options->json)
     cw_command_print_json (
-      json_pack ("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:{s:I, s:I, s:I}}", "path", shown, "model",
+      json_pack ("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:s?, s:{s:I, s:I, s:I}}", "path", shown, "model",
                  info->name, "codebooks", (json_int_t) codes->n_codebooks, "frames", (json_int_t) codes->n_frames, "chunks",
                  (json_int_t) n_chunks, "codebook_size", (json_int_t) codes->codebook_size, "rate_hz", (json_int_t) codes->rate_hz,
                  "channels", (json_int_t) codes->n_channels, "samples", (json_int_t) codes->n_samples, "duration_s", duration_s, "kbps",
-                 kbps, "stopped", (int) stopped, "source", "rate_hz", (json_int_t) cw_audio_stream_get_rate (stream), "channels",
+                 kbps, "stopped", (int) stopped, "notice", notice, "source", "rate_hz", (json_int_t) cw_audio_stream_get_rate (stream), "channels",
                  (json_int_t) cw_audio_stream_get_n_channels (stream), "samples", (json_int_t) cw_audio_stream_get_n_read (stream)));
-  else if (stopped && !options->quiet)
+  else if (notice)
+    g_printerr ("%s\n", notice);
+  if (options->json)
+    return;
+  if (stopped && !options->quiet)
     g_print (_ ("Stopped; the codes of the first %.1f s are in %s\n"), duration_s, shown);
   else if (!options->quiet)
     g_print (_ ("%s: %.1f s, %u codebooks × %zu frames, %.3g kbit/s\n"), shown, duration_s, codes->n_codebooks,
@@ -103,7 +107,7 @@ run (const Options *options, GError **error)
 
   if (!cw_export_check_place (options->output, error) || !(stream = cw_audio_stream_open (options->rest[0], error)))
     return CW_EXIT_FAILED;
-  if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32" }, &code, error))
+  if (!cw_command_load (&loaded, options->model, &(CwHow){ .precision = "f32", .device = options->device, .vram = options->vram }, &code, error))
     return code;
   info = cw_model_get_info (loaded.model);
   if ((encoder = cw_encoder_new (loaded.model, options->bandwidth_kbps, &problem)))
@@ -121,7 +125,7 @@ run (const Options *options, GError **error)
     cw_progress_line_end (&line);
     if (done) {
       code = atomic_load (cancel) ? CW_EXIT_STOPPED : CW_EXIT_DONE;
-      report (options, stream, cw_encoder_get_info (encoder), info, code == CW_EXIT_STOPPED);
+      report (options, stream, cw_encoder_get_info (encoder), info, cw_encoder_get_notice (encoder), code == CW_EXIT_STOPPED);
     }
   }
   if (error && *error)
@@ -141,6 +145,8 @@ cw_command_encode (int argc, char **argv)
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &options.model, N_ ("Model folder or name whose codec is used (default: the starter model)"),
       N_ ("DIR|NAME") },
     { "bandwidth", 'b', 0, G_OPTION_ARG_DOUBLE, &options.bandwidth_kbps, N_ ("Kilobits a second, one of the codec's own (default: its first)"), "X" },
+    { "device", 0, 0, G_OPTION_ARG_STRING, &options.device, CW_COMMAND_DEVICE_HELP, N_ ("DEVICE") },
+    { "vram", 0, 0, G_OPTION_ARG_STRING, &options.vram, CW_COMMAND_VRAM_HELP, N_ ("SIZE") },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, N_ ("Print the result as one JSON object"), NULL },
     { "quiet", 'q', 0, G_OPTION_ARG_NONE, &options.quiet, N_ ("Print nothing but errors"), NULL },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.rest, NULL, NULL },
@@ -164,6 +170,8 @@ cw_command_encode (int argc, char **argv)
   }
   g_free (options.model);
   g_free (options.output);
+  g_free (options.device);
+  g_free (options.vram);
   g_strfreev (options.rest);
   return result;
 }

@@ -131,6 +131,8 @@ typedef struct {
   const cw_gpu_text *texts; /* [n / each] */
   uint32_t           layer;
   const float       *bias;  /* NULL, or [heads, 2 each - 1]: query j's key p gets the number at each - 1 - j % each + p added, p < each */
+  bool               near;  /* a text of @each keys, of which query j sees those from j % each - reach to j % each + reach */
+  uint32_t           reach;
 } cw_gpu_attention;
 
 /* ---- the ends of a step ------------------------------------------------------------------------------------------------ */

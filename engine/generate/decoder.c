@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "generate/card-trouble.h"
 #include "generate/clip-decoder.h"
 #include "generate/codes-file.h"
 
@@ -36,6 +37,7 @@ struct cw_decoder {
   size_t                   chunk_frames, n_waiting;
   float                    scale;
   chunk_window             window;
+  bool                     told;      /* that the card was left */
 };
 
 /* ---- setting up -------------------------------------------------------------------------------------------------------- */
@@ -209,6 +211,16 @@ check_block (const cw_decoder *d, const cw_codes_block *block, cw_error *error)
   return CW_OK;
 }
 
+static void
+tell_trouble (cw_decoder *d, const cw_sink *sink)
+{
+  const cw_error *trouble = d->net ? cw_encodec_stream_trouble (d->net) : cw_clip_decoder_trouble (&d->stream);
+
+  if (trouble->code != CW_OK && !d->told)
+    cw_tell_trouble (sink, trouble, "decodes the sound");
+  d->told = trouble->code != CW_OK;
+}
+
 cw_status
 cw_decoder_push (cw_decoder *d, const cw_codes_block *block, const cw_sink *sink, cw_error *error)
 {
@@ -223,6 +235,7 @@ cw_decoder_push (cw_decoder *d, const cw_codes_block *block, const cw_sink *sink
       now = block->n_frames - at < PUSH_FRAMES ? block->n_frames - at : PUSH_FRAMES;
       cw_clip_decoder_push (&d->stream, block->codes + at, 0, block->ld, d->info.n_codebooks, now, false, d->info.n_samples, sink);
       d->n_decoded += now;
+      tell_trouble (d, sink);
       if (is_cancelled (sink)) {
         cw_clip_decoder_collect (&d->stream, true, sink);
         return cw_fail (error, CW_ERROR_CANCELLED, "Decoding was stopped after %zu samples.", d->stream.n_samples);
@@ -230,6 +243,7 @@ cw_decoder_push (cw_decoder *d, const cw_codes_block *block, const cw_sink *sink
     }
   if (d->net) {
     d->n_decoded += block->n_frames;
+    tell_trouble (d, sink);
     if (is_cancelled (sink))
       return cw_fail (error, CW_ERROR_CANCELLED, "Decoding was stopped after %zu samples.", d->window.given);
   }
@@ -247,6 +261,7 @@ cw_decoder_finish (cw_decoder *d, const cw_sink *sink, cw_error *error)
     decode_chunk (d, true, sink);
   else
     cw_clip_decoder_push (&d->stream, &none, 0, 0, d->info.n_codebooks, 0, true, d->info.n_samples, sink);
+  tell_trouble (d, sink);
   return CW_OK;
 }
 

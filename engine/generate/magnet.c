@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "generate/card-trouble.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
 #include "generate/magnet-stages.h"
@@ -33,6 +34,7 @@ typedef struct {
   size_t            k, n_steps_total, step, stage, n_stages; /* n_stages: complete ones */
   int32_t          *codes; /* [takes, K, T] */
   double            began_s, stepping_s;
+  bool              told_run, told_codec; /* that it is not on its card any more */
 } pass;
 
 static void
@@ -57,6 +59,22 @@ tell_progress (const pass *p, cw_stage stage)
   p->sink->progress (&progress, p->sink->user);
 }
 
+/* Once for each: the run, or the codec alone, is not on its card any more. */
+static void
+tell_trouble (pass *p)
+{
+  const cw_error *run = cw_magnet_run_trouble (p->run), *codec = cw_clip_decoder_trouble (&p->decoder);
+
+  if (run->code != CW_OK && !p->told_run) {
+    p->told_run = p->told_codec = true;
+    cw_tell_trouble (p->sink, run, p->step ? "goes on with the clip" : "makes this clip");
+  }
+  if (codec->code != CW_OK && !p->told_codec) {
+    p->told_codec = true;
+    cw_tell_trouble (p->sink, codec, "decodes the sound");
+  }
+}
+
 /* ---- what the stages ask for ---------------------------------------------------------------------------------------- */
 
 static double
@@ -76,6 +94,7 @@ between_steps (void *user, size_t stage, size_t done)
   p->step = done;
   if (done == 0)
     p->stepping_s = cw_now_s ();
+  tell_trouble (p);
   tell_progress (p, CW_STAGE_CODES);
   return !(p->sink && p->sink->cancel && atomic_load_explicit (p->sink->cancel, memory_order_relaxed));
 }
@@ -165,6 +184,7 @@ decode (pass *p)
     now = t - at < most ? t - at : most;
     cw_clip_decoder_push (&p->decoder, p->codes + at, p->k * t, t, p->n_stages, now, at + now == t, t * p->model->info.hop_samples, p->sink);
     tell_progress (p, CW_STAGE_AUDIO);
+    tell_trouble (p);
   }
 }
 

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "models/magnet-card.h"
 #include "models/musicgen-weights.h"
 
 #define FFN_PIECE 256 /* frames whose inner layer is held at a time */
@@ -33,6 +34,8 @@ struct cw_magnet_run {
   float           *x, *normed, *q, *k, *v, *mixed; /* [n_rows, n_frames, width] */
   float           *inner;    /* [FFN_PIECE, ffn] */
   cw_context      *contexts; /* [n_rows, n_frames] */
+  cw_magnet_card_run *card;  /* NULL: the processor does it */
+  cw_error         trouble;
 };
 
 cw_magnet_run *
@@ -68,6 +71,8 @@ cw_magnet_run_new (cw_musicgen *model, const cw_magnet_config *config, size_t n_
   }
   for (size_t row = 0; row < n_rows; row++)
     run->text_of[row] = CW_NO_TEXT;
+  if (model->card)
+    run->card = cw_magnet_card_run_new (model->card, config, n_frames, n_texts, &run->trouble);
   return run;
 }
 
@@ -76,14 +81,34 @@ cw_magnet_run_free (cw_magnet_run *run)
 {
   if (!run)
     return;
+  cw_magnet_card_run_free (run->card);
   cw_arena_free (&run->arena);
   free (run);
+}
+
+const cw_error *
+cw_magnet_run_trouble (const cw_magnet_run *run)
+{
+  return &run->trouble;
+}
+
+/* The card failed, or has no room. */
+static void
+leave_card (cw_magnet_run *run)
+{
+  cw_magnet_card_run_why (run->card, &run->trouble);
+  cw_magnet_card_run_free (run->card);
+  run->card = NULL;
 }
 
 cw_status
 cw_magnet_run_set_states (cw_magnet_run *run, size_t text, const float *states, size_t n, cw_error *error)
 {
-  return cw_musicgen_cache_text (run->model, &run->texts[text], &run->arena, states, n, error);
+  const cw_status status = cw_musicgen_cache_text (run->model, &run->texts[text], &run->arena, states, n, error);
+
+  if (status == CW_OK && run->card && !cw_magnet_card_run_set_text (run->card, text, &run->texts[text]))
+    leave_card (run);
+  return status;
 }
 
 void
@@ -197,6 +222,19 @@ feed_forward (cw_magnet_run *run, const cw_musicgen_layer *l)
   }
 }
 
+static bool
+look_on_card (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits)
+{
+  const size_t n_ids = run->model->config.n_codebooks * run->n_frames, n_logits = run->n_frames * run->model->config.codebook_size;
+
+  for (size_t row = 0; row < run->n_rows; row++)
+    if (!cw_magnet_card_run_look (run->card, ids + row * n_ids, run->text_of[row], stage, logits + row * n_logits)) {
+      leave_card (run);
+      return false;
+    }
+  return true;
+}
+
 void
 cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits)
 {
@@ -204,6 +242,8 @@ cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, flo
   const size_t       c = model->config.width, v = model->config.codebook_size, n = run->n_rows * run->n_frames;
   cw_backend        *be = model->be;
 
+  if (run->card && look_on_card (run, ids, stage, logits))
+    return;
   embed (run, ids);
   for (size_t i = 0; i < model->config.n_layers; i++) {
     self_attention (run, &model->layers[i], stage);

@@ -24,6 +24,9 @@ cw_status cw_magnet_run_set_states (cw_magnet_run *run, size_t text, const float
 /* Row @row reads it; rows begin as null branches, and none of these may stand before one with a text. */
 void      cw_magnet_run_use_text (cw_magnet_run *run, size_t row, size_t text);
 
+/* Has the run left the model's card, or found no room there? Then why, else CW_OK: the processor makes the same look. */
+const cw_error *cw_magnet_run_trouble (const cw_magnet_run *run);
+
 /* Operations of one forward pass's matrix products, a multiply-add counted as two; attention is not counted. */
 double cw_magnet_operations (const cw_musicgen *model, size_t n_rows, size_t n_frames);
 

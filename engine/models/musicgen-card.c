@@ -16,36 +16,12 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "models/musicgen-card-weights.h"
 
 #define PREFILL 64 /* columns of all rows that are fed together */
 
 _Static_assert (CW_GPU_RELU == (int) CW_ACTIVATION_RELU && CW_GPU_GELU == (int) CW_ACTIVATION_GELU &&
                 CW_GPU_GELU_TANH == (int) CW_ACTIVATION_GELU_TANH, "the module numbers activations as the engine does");
-
-typedef struct {
-  const float *gamma, *beta;
-  float        eps;
-} card_norm;
-
-typedef struct {
-  card_norm     self_norm, cross_norm, ffn_norm;
-  cw_gpu_matrix qkv[3], o, cross_q, cross_o, fc1, fc2;
-  cw_gpu_matrix cross_kv[2]; /* where there is room for them */
-} layer;
-
-struct cw_musicgen_card {
-  cw_card           *card;
-  const cw_musicgen *model;
-  cw_card_arena      arena;
-  cw_arena           host;
-  layer             *layers;
-  card_norm          norm;
-  cw_gpu_matrix     *heads;  /* [K] */
-  const void       **tables; /* [K], on the card */
-  const void        *positions;
-  cw_card_arena      text_arena;  /* the layers' cross_kv */
-  bool               makes_texts; /* they are there */
-};
 
 struct cw_musicgen_card_run {
   cw_musicgen_card *weights;
@@ -79,17 +55,17 @@ cache_type (const cw_musicgen *model)
 
 /* ---- weights -------------------------------------------------------------------------------------------------------------- */
 
-static card_norm
+static cw_card_norm
 put_norm (cw_card_arena *arena, const cw_norm *from, size_t c)
 {
   if (!from->gamma) /* a decoder that hears its text as a prefix has no cross attention */
-    return (card_norm){ 0 };
-  return (card_norm){ cw_card_put (arena, from->gamma, c, sizeof (float)), from->beta ? cw_card_put (arena, from->beta, c, sizeof (float)) : NULL,
+    return (cw_card_norm){ 0 };
+  return (cw_card_norm){ cw_card_put (arena, from->gamma, c, sizeof (float)), from->beta ? cw_card_put (arena, from->beta, c, sizeof (float)) : NULL,
                  from->eps };
 }
 
 static void
-put_layer (cw_card_arena *arena, layer *to, const cw_musicgen_layer *from, size_t c)
+put_layer (cw_card_arena *arena, cw_card_layer *to, const cw_musicgen_layer *from, size_t c)
 {
   to->self_norm = put_norm (arena, &from->self_norm, c);
   to->cross_norm = put_norm (arena, &from->cross_norm, c);
@@ -156,7 +132,7 @@ cw_musicgen_card_new (cw_card *card, const cw_musicgen *model, cw_error *error)
   }
   weights->card = weights->arena.card = weights->text_arena.card = card;
   weights->model = model;
-  weights->layers = cw_arena_new (&weights->host, layer, config->n_layers);
+  weights->layers = cw_arena_new (&weights->host, cw_card_layer, config->n_layers);
   weights->heads = cw_arena_new (&weights->host, cw_gpu_matrix, config->n_codebooks);
   if (cw_arena_ok (&weights->host, "the decoder", error)) {
     for (size_t i = 0; i < config->n_layers && !weights->arena.failed; i++)
@@ -324,16 +300,20 @@ finished (cw_musicgen_card_run *run)
   return run->weights->card->module->wait (run->weights->card->gpu, CW_GPU_STEPS) == CW_GPU_OK;
 }
 
+cw_gpu_text
+cw_card_put_text (cw_card_arena *arena, const cw_musicgen_config *config, const cw_text_cache *cache)
+{
+  const size_t n = config->n_layers * cache->n * config->width;
+  const float *keys = cw_card_put (arena, cache->k, n, sizeof *cache->k), *values = cw_card_put (arena, cache->v, n, sizeof *cache->v);
+
+  return (cw_gpu_text){ values ? keys : NULL, values, (uint32_t) cache->n };
+}
+
 bool
 cw_musicgen_card_run_set_text (cw_musicgen_card_run *run, size_t text, const cw_text_cache *cache)
 {
-  const cw_musicgen_config *config = &run->weights->model->config;
-  const size_t              n = config->n_layers * cache->n * config->width;
-  const float              *keys = cw_card_put (&run->arena, cache->k, n, sizeof *cache->k);
-  const float              *values = cw_card_put (&run->arena, cache->v, n, sizeof *cache->v);
-
-  run->texts[text] = (cw_gpu_text){ keys, values, (uint32_t) cache->n };
-  return finished (run) && keys && values;
+  run->texts[text] = cw_card_put_text (&run->arena, &run->weights->model->config, cache);
+  return finished (run) && run->texts[text].keys;
 }
 
 bool
@@ -385,21 +365,29 @@ cw_musicgen_card_run_use_text (cw_musicgen_card_run *run, size_t row, size_t tex
 
 /* ---- the layers ---------------------------------------------------------------------------------------------------------------- */
 
-/* y = activation (w norm (x)), for @n columns. */
-static void
-project (cw_musicgen_card_run *run, float *y, size_t ld_y, const cw_gpu_matrix *w, const card_norm *norm, size_t n, cw_activation activation)
+void
+cw_card_project (cw_card *card, const cw_card_columns *columns, float *y, size_t ld_y, const cw_gpu_matrix *w, const cw_card_norm *norm,
+                 cw_activation activation)
 {
-  cw_card *card = run->weights->card;
-
   card->module->linear (card->gpu, CW_GPU_STEPS,
-                        &(cw_gpu_linear){ .layers = { *w }, .y = { y }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w->n_in, .ld_y = (uint32_t) ld_y,
-                                          .x = run->x, .prologue = CW_GPU_NORM, .gamma = norm->gamma, .beta = norm->beta, .eps = norm->eps,
-                                          .activation = (cw_gpu_activation) activation, .may_round = n > run->n_rows });
+                        &(cw_gpu_linear){ .layers = { *w }, .y = { y }, .n_layers = 1, .n = (uint32_t) columns->n, .ld_x = w->n_in,
+                                          .ld_y = (uint32_t) ld_y, .x = columns->x, .prologue = CW_GPU_NORM, .gamma = norm->gamma,
+                                          .beta = norm->beta, .eps = norm->eps, .activation = (cw_gpu_activation) activation,
+                                          .may_round = columns->may_round });
+}
+
+void
+cw_card_add (cw_card *card, const cw_card_columns *columns, const cw_gpu_matrix *w, const float *input)
+{
+  card->module->linear (card->gpu, CW_GPU_STEPS,
+                        &(cw_gpu_linear){ .layers = { *w }, .y = { columns->x }, .n_layers = 1, .n = (uint32_t) columns->n, .ld_x = w->n_in,
+                                          .ld_y = w->n_out, .x = input, .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = columns->pieces,
+                                          .addend = columns->x, .may_round = columns->may_round });
 }
 
 /* q = w_q norm (x), and keys and values to their place in the cache; of @n columns of each row, as all that follows. */
 static void
-project_qkv (cw_musicgen_card_run *run, const layer *l, const cw_gpu_cache *cache, size_t n)
+project_qkv (cw_musicgen_card_run *run, const cw_card_layer *l, const cw_gpu_cache *cache, size_t n)
 {
   cw_card *card = run->weights->card;
 
@@ -431,36 +419,27 @@ attend_text (cw_musicgen_card_run *run, size_t index, size_t n)
                                              .layer = (uint32_t) index });
 }
 
-/* x += w input, for @n columns; @input NULL: what attention left. */
-static void
-add (cw_musicgen_card_run *run, const cw_gpu_matrix *w, const float *input, size_t n)
-{
-  cw_card *card = run->weights->card;
-
-  card->module->linear (card->gpu, CW_GPU_STEPS,
-                        &(cw_gpu_linear){ .layers = { *w }, .y = { run->x }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w->n_in, .ld_y = w->n_out,
-                                          .x = input, .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = run->pieces, .addend = run->x,
-                                          .may_round = n > run->n_rows });
-}
-
 static void
 run_layer (cw_musicgen_card_run *run, size_t index, size_t n)
 {
   const cw_musicgen_config *config = &run->weights->model->config;
-  const layer              *l = &run->weights->layers[index];
+  cw_card                  *card = run->weights->card;
+  const cw_card_layer      *l = &run->weights->layers[index];
   const cw_gpu_cache        cache = { run->keys + index * run->layer_bytes, run->values + index * run->layer_bytes, run->pieces.heads, run->pieces.d,
                                       (uint32_t) run->max_steps, (int) cache_type (run->weights->model) };
+  const cw_card_columns     all = { run->x, run->pieces, run->n_rows * n, n > 1 };
+  const cw_card_columns     told = { run->x, run->pieces, run->n_text_rows * n, n > 1 };
 
   project_qkv (run, l, &cache, n);
   attend_cache (run, &cache, n);
-  add (run, &l->o, NULL, run->n_rows * n);
+  cw_card_add (card, &all, &l->o, NULL);
   if (run->n_text_rows > 0) {
-    project (run, run->q, config->width, &l->cross_q, &l->cross_norm, run->n_text_rows * n, CW_ACTIVATION_NONE);
+    cw_card_project (card, &told, run->q, config->width, &l->cross_q, &l->cross_norm, CW_ACTIVATION_NONE);
     attend_text (run, index, n);
-    add (run, &l->cross_o, NULL, run->n_text_rows * n);
+    cw_card_add (card, &told, &l->cross_o, NULL);
   }
-  project (run, run->inner, config->ffn, &l->fc1, &l->ffn_norm, run->n_rows * n, config->activation);
-  add (run, &l->fc2, run->inner, run->n_rows * n);
+  cw_card_project (card, &all, run->inner, config->ffn, &l->fc1, &l->ffn_norm, config->activation);
+  cw_card_add (card, &all, &l->fc2, run->inner);
 }
 
 /* What stands in x, @n columns of each row, through all layers. */
@@ -491,7 +470,7 @@ predict (cw_musicgen_card_run *run)
 {
   const cw_musicgen_config *config = &run->weights->model->config;
   cw_card                  *card = run->weights->card;
-  const card_norm         *norm = &run->weights->norm;
+  const cw_card_norm       *norm = &run->weights->norm;
   const size_t              k = config->n_codebooks, v = config->codebook_size;
 
   for (size_t first = 0; first < k; first += CW_GPU_FUSED) {

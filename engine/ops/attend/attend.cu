@@ -33,9 +33,12 @@ look (const cw_gpu_attention &a, uint32_t query, uint32_t head)
     return { (const char *) a.cache.keys + at * size, (const char *) a.cache.values + at * size, NULL, a.d, (uint32_t) *a.step + column + 1 };
   }
   const cw_gpu_text text = a.texts[row];
-  const size_t      width = (size_t) a.heads * a.d, at = a.layer * text.n * width + head * a.d;
+  const uint32_t    first = a.near && column > a.reach ? column - a.reach : 0;
+  const uint32_t    end = a.near && a.reach < text.n - 1 - column ? column + a.reach + 1 : text.n;
+  const size_t      width = (size_t) a.heads * a.d, at = (a.layer * text.n + first) * width + head * a.d;
 
-  return { text.keys + at, text.values + at, a.bias ? a.bias + (size_t) head * (2 * a.each - 1) + a.each - 1 - column : NULL, width, text.n };
+  return { text.keys + at, text.values + at, a.bias ? a.bias + (size_t) head * (2 * a.each - 1) + a.each - 1 - column + first : NULL, width,
+           end - first };
 }
 
 template <typename T>
