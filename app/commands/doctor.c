@@ -111,9 +111,10 @@ check_models (Doctor *doctor, cw_engine *engine)
 static json_t *
 need_to_json (const cw_plan_need *need)
 {
-  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches", (json_int_t) need->caches, "workspace",
+  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches", (json_int_t) need->caches, "workspace",
                     (json_int_t) need->workspace, "codec", (json_int_t) need->codec, "codec_stream", (json_int_t) need->codec_stream, "text",
-                    (json_int_t) need->text, "total", (json_int_t) need->total);
+                    (json_int_t) need->text, "encoder", (json_int_t) need->encoder, "encoder_stream", (json_int_t) need->encoder_stream, "total",
+                    (json_int_t) need->total);
 }
 
 static json_t *
@@ -232,17 +233,28 @@ say_plan (json_t *plan)
 {
   const char *precision;
   json_t     *need;
+  gboolean    alone; /* a codec */
 
   if (!plan)
     return;
-  g_print (_ ("Plan      %s on a card with %.0f MB for it, for clips of %.0f s:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6,
-           number_of (plan, "clip_s"));
+  alone = number_of (json_object_get (json_object_get (plan, "needs"), "f32"), "weights") == 0.0;
+  if (alone)
+    g_print (_ ("Plan      %s on a card with %.0f MB for it:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6);
+  else
+    g_print (_ ("Plan      %s on a card with %.0f MB for it, for clips of %.0f s:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6,
+             number_of (plan, "clip_s"));
   json_object_foreach (json_object_get (plan, "needs"), precision, need)
-    g_print (_ ("          %-4s %8.0f MB: weights %.0f, caches %.0f, workspace %.0f, codec %.0f + %.0f, texts %.0f\n"), precision,
-             number_of (need, "total") / 1e6, number_of (need, "weights") / 1e6, number_of (need, "caches") / 1e6, number_of (need, "workspace") / 1e6,
-             number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "text") / 1e6);
+    if (alone)
+      g_print (_ ("          %-4s %8.0f MB: decoder %.0f + %.0f, encoder %.0f + %.0f\n"), precision, number_of (need, "total") / 1e6,
+               number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "encoder") / 1e6,
+               number_of (need, "encoder_stream") / 1e6);
+    else
+      g_print (_ ("          %-4s %8.0f MB: weights %.0f, caches %.0f, workspace %.0f, codec %.0f + %.0f, texts %.0f\n"), precision,
+               number_of (need, "total") / 1e6, number_of (need, "weights") / 1e6, number_of (need, "caches") / 1e6, number_of (need, "workspace") / 1e6,
+               number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "text") / 1e6);
   g_print (_ ("          %s\n"), text_of (plan, "sentence"));
-  g_print (_ ("          Takes at once: %.0f. Codec: %s. Text encoder: %s.\n"), number_of (plan, "takes_at_once"),
+  if (!alone)
+    g_print (_ ("          Takes at once: %.0f. Codec: %s. Text encoder: %s.\n"), number_of (plan, "takes_at_once"),
            json_is_true (json_object_get (plan, "codec_on_card")) ? _ ("on the card") : _ ("on the processor"),
            json_is_true (json_object_get (plan, "text_on_card")) ? _ ("on the card") : _ ("on the processor"));
 }

@@ -195,10 +195,25 @@ cw_card_close (cw_card *card)
   free (card);
 }
 
+bool
+cw_card_open_again (cw_card *card, cw_error *error)
+{
+  if (card->gpu) {
+    card->lost = card->module->status (card->gpu);
+    card->module->close (card->gpu);
+    card->gpu = NULL;
+  }
+  if (!open_card (card, cw_card_index (card->name), error))
+    return false;
+  card->lost = CW_GPU_OK;
+  cw_card_look (card);
+  return cw_card_check (card, error) == CW_OK;
+}
+
 cw_status
 cw_card_check (const cw_card *card, cw_error *error)
 {
-  const int code = card->module->status (card->gpu);
+  const int code = card->gpu ? card->module->status (card->gpu) : card->lost;
 
   if (code == CW_GPU_OK)
     return CW_OK;

@@ -16,7 +16,8 @@
 
 typedef struct cw_card {
   const cw_cuda_module *module;
-  cw_gpu               *gpu;
+  cw_gpu               *gpu;          /* NULL: it was lost, and could not be opened again */
+  int                   lost;         /* then why */
   cw_gpu_info           info;
   size_t                limit;        /* bytes that the person allows; 0: no limit */
   size_t                budget, used; /* bytes that may be, and that are taken */
@@ -27,6 +28,8 @@ typedef struct cw_card {
  * CW_VRAM says ("6G", "800M"), else what is free but for a reserve. NULL and @error when there is no module or no card that works. */
 cw_card *cw_card_open (const char *name, size_t vram_bytes, cw_error *error);
 void     cw_card_close (cw_card *card);
+/* After a failure that stays: nothing may be taken of it any more. False and @error when it cannot be; it then stays failed, and may be tried later. */
+bool     cw_card_open_again (cw_card *card, cw_error *error);
 /* Sets the budget anew, by what is free now. */
 void     cw_card_look (cw_card *card);
 /* The module that @name needs, which stays open; NULL and @error. */
@@ -36,7 +39,7 @@ int      cw_card_index (const char *name);
 /* Is @name a card's, by its form? */
 bool     cw_card_is_name (const char *name);
 
-/* CW_OK, or CW_ERROR_DEVICE and what happened. After that the card is of no use: close it. */
+/* CW_OK, or CW_ERROR_DEVICE and what happened. After that the card is of no use: close it, or open it again. */
 cw_status cw_card_check (const cw_card *card, cw_error *error);
 
 /* ---- memory that lives and dies together: see base/arena.h ------------------------------------------------------------- */

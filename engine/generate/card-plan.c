@@ -6,6 +6,8 @@
  *     then     the codec, with the state and the buffers of its stream
  *     then     the text encoder, with what makes the keys and values of texts
  *
+ * The codec's encoder is there only while a sound is read. A codec alone needs its decoder and a stream.
+ *
  * The widest precision in which the first fits is taken, and of the others what then fits: decoding steps are what takes the time, and the
  * processor does the rest beside them.
  */
@@ -16,7 +18,8 @@
 #include <string.h>
 
 #include "generate/model.h"
-#include "models/encodec-card.h"
+#include "models/encodec-encoder-card.h"
+#include "models/magnet-card.h"
 #include "models/musicgen-card.h"
 #include "models/t5-card.h"
 
@@ -50,23 +53,58 @@ cw_plan_n_steps (const cw_plan_ask *ask)
 static size_t
 caches_of (const cw_plan_ask *ask, cw_precision precision, size_t n_takes)
 {
+  if (ask->whole)
+    return cw_magnet_card_text_bytes (&ask->decoder, CW_PLAN_TEXT_TOKENS);
   return cw_musicgen_card_cache_bytes (&ask->decoder, cw_plan_storage (precision, CW_STORE_INT4), 2 * n_takes, cw_plan_n_steps (ask),
                                        CW_PLAN_TEXT_TOKENS);
 }
 
+/* And beside them; a MAGNeT's takes go one after the other. */
+static size_t
+work_of (const cw_plan_ask *ask, size_t n_takes)
+{
+  return ask->whole ? cw_magnet_card_work_bytes (&ask->decoder, ask->n_frames, 1)
+                    : cw_musicgen_card_work_bytes (&ask->decoder, 2 * n_takes, cw_plan_n_steps (ask));
+}
+
+/* Frames that go to the codec together. */
+static size_t
+push_of (const cw_plan_ask *ask)
+{
+  if (ask->codec.net.group_norm || ask->codec_alone)
+    return ask->n_frames;
+  return ask->whole ? CW_MAGNET_PUSH_FRAMES : CW_PUSH_FRAMES;
+}
+
 static cw_plan_need
-need_of (const cw_plan_ask *ask, const cw_seanet *sketch, cw_precision precision)
+codec_need (const cw_plan_ask *ask, const cw_seanet *decoder, const cw_seanet *encoder)
+{
+  const size_t n_sides = ask->codec_alone ? 1 : ask->decoder.n_channels, n_books = ask->codec.n_books;
+  const size_t n_samples = ask->codec.chunk_samples ? ask->codec.chunk_samples : CW_ENCODE_PUSH_SAMPLES;
+
+  return (cw_plan_need){ .codec = cw_encodec_card_weight_bytes (decoder, n_books, ask->codec.codebook_size),
+                         .codec_stream = cw_encodec_card_stream_bytes (decoder, n_books, push_of (ask), n_sides),
+                         .encoder = cw_seanet_card_weight_bytes (encoder),
+                         .encoder_stream = cw_product (n_sides, cw_encodec_encoder_card_bytes (encoder, n_books, n_samples)) };
+}
+
+static cw_plan_need
+need_of (const cw_plan_ask *ask, const cw_seanet *decoder, const cw_seanet *encoder, cw_precision precision)
 {
   const cw_storage narrow = cw_plan_storage (precision, CW_STORE_INT4), wide = cw_plan_storage (precision, CW_STORE_INT8);
-  const size_t     push = ask->codec.net.group_norm ? ask->n_frames : CW_PUSH_FRAMES;
-  cw_plan_need     need = { .weights = cw_musicgen_card_weight_bytes (&ask->decoder, narrow, ask->decoder_file, ask->positions_file),
-                            .caches = caches_of (ask, precision, 1),
-                            .workspace = cw_musicgen_card_work_bytes (&ask->decoder, 2, cw_plan_n_steps (ask)),
-                            .codec = cw_encodec_card_weight_bytes (sketch, ask->codec.n_books, ask->codec.codebook_size),
-                            .codec_stream = cw_encodec_card_stream_bytes (sketch, ask->codec.n_books, push, ask->decoder.n_channels) };
+  cw_plan_need     need = codec_need (ask, decoder, encoder);
 
-  need.text = cw_sum (cw_t5_card_weight_bytes (&ask->text, cw_stored_dtype (wide, ask->text_file)),
-                      cw_musicgen_card_text_weight_bytes (&ask->decoder, narrow, ask->decoder_file));
+  if (ask->codec_alone) {
+    need.clip = cw_sum (need.codec, need.codec_stream);
+    need.total = cw_sum (need.clip, cw_sum (need.encoder, need.encoder_stream));
+    return need;
+  }
+  need.weights = cw_musicgen_card_weight_bytes (&ask->decoder, narrow, ask->decoder_file, ask->positions_file);
+  need.caches = caches_of (ask, precision, 1);
+  need.workspace = work_of (ask, 1);
+  need.text = cw_t5_card_weight_bytes (&ask->text, cw_stored_dtype (wide, ask->text_file));
+  if (!ask->whole) /* whose few texts the processor reads into keys and values */
+    need.text = cw_sum (need.text, cw_musicgen_card_text_weight_bytes (&ask->decoder, narrow, ask->decoder_file));
   need.clip = cw_sum (need.weights, cw_sum (need.caches, need.workspace));
   need.total = cw_sum (cw_sum (need.clip, need.text), cw_sum (need.codec, need.codec_stream));
   return need;
@@ -163,6 +201,25 @@ say_processor (cw_plan *plan, const cw_plan_ask *ask)
   say (plan, " Close other programs that use the card, allow more of its memory, or take a smaller model.");
 }
 
+/* Of a codec alone. */
+static void
+say_codec (cw_plan *plan, const cw_plan_ask *ask)
+{
+  const cw_plan_need *need = &plan->needs[plan->precision];
+  char                budget[32], clip[32], total[32], name[128];
+
+  say_bytes (budget, plan->budget_bytes);
+  say_bytes (clip, need->clip);
+  say_bytes (total, need->total);
+  say_name (name, ask);
+  if (!plan->on_card)
+    say (plan, "The processor decodes and encodes the sound: the codec takes %s, and the card%s has %s.", clip, name, budget);
+  else if (need->total > plan->budget_bytes)
+    say (plan, "The card%s decodes the sound, with %s of %s, and the processor encodes it: both would take %s.", name, clip, budget, total);
+  else
+    say (plan, "The card%s decodes and encodes the sound: that takes %s of %s.", name, total, budget);
+}
+
 /* ---- the choice ----------------------------------------------------------------------------------------------------------- */
 
 /* What else fits beside the decoder and a clip. */
@@ -188,7 +245,7 @@ count_takes (cw_plan *plan, const cw_plan_ask *ask)
 
   plan->n_takes = 0;
   for (unsigned n = 1; plan->on_card && n <= CW_TAKES_MAX; n++) {
-    const size_t run = cw_sum (caches_of (ask, plan->precision, n), cw_musicgen_card_work_bytes (&ask->decoder, 2 * n, cw_plan_n_steps (ask)));
+    const size_t run = cw_sum (caches_of (ask, plan->precision, n), work_of (ask, n));
 
     if (cw_sum (there, cw_sum (run, cw_product (n, stream))) > plan->budget_bytes)
       return;
@@ -214,17 +271,35 @@ choose (cw_plan *plan, const cw_plan_ask *ask, size_t first)
   count_takes (plan, ask);
 }
 
+/* A codec alone is as exact as on the processor, or stays there. */
+static void
+choose_codec (cw_plan *plan, const cw_plan_ask *ask)
+{
+  plan->precision = ask->on_cpu;
+  plan->on_card = plan->codec_on_card = plan->needs[plan->precision].clip <= plan->budget_bytes;
+  plan->lowered = !plan->on_card;
+  say_codec (plan, ask);
+}
+
 bool
 cw_plan_make (cw_plan *plan, const cw_plan_ask *ask, cw_error *error)
 {
   *plan = (cw_plan){ .budget_bytes = ask->budget, .clip_s = ask->clip_s };
   for (cw_precision precision = CW_PRECISION_F32; precision < CW_N_PRECISIONS; precision++) {
-    cw_seanet *sketch = cw_seanet_sketch (&ask->codec.net, CW_SEANET_DECODER, cw_plan_storage (precision, CW_STORE_INT8), ask->codec_file, error);
+    const cw_storage storage = cw_plan_storage (precision, CW_STORE_INT8);
+    cw_seanet       *decoder = cw_seanet_sketch (&ask->codec.net, CW_SEANET_DECODER, storage, ask->codec_file, error);
+    cw_seanet       *encoder = decoder ? cw_seanet_sketch (&ask->codec.net, CW_SEANET_ENCODER, storage, ask->codec_file, error) : NULL;
 
-    if (!sketch)
+    if (encoder)
+      plan->needs[precision] = need_of (ask, decoder, encoder, precision);
+    cw_seanet_free (decoder);
+    cw_seanet_free (encoder);
+    if (!encoder)
       return false;
-    plan->needs[precision] = need_of (ask, sketch, precision);
-    cw_seanet_free (sketch);
+  }
+  if (ask->codec_alone) {
+    choose_codec (plan, ask);
+    return true;
   }
   choose (plan, ask, 0);
   if (plan->on_card)

@@ -16,6 +16,8 @@ typedef struct {
   cw_musicgen_config decoder;
   cw_encodec_config  codec;
   cw_t5_config       text;
+  bool         codec_alone;               /* there is no decoder and no text */
+  bool         whole;                     /* MAGNeT: a look at all frames of a take at a time, instead of steps */
   size_t       n_prefix;                  /* vectors in front of the codes beside the text: a melody's */
   cw_dtype     decoder_file, positions_file, codec_file, text_file; /* what matrices are stored as in the files */
   cw_precision asked;                     /* CW_PRECISION_AUTO: the widest that fits */

@@ -26,9 +26,11 @@ static void
 move_codec (cw_model *model, cw_card *card, char *note, size_t size)
 {
   const char    *space = *note ? " " : "";
-  const cw_plan *plan = model->planned && model->plan.on_card ? &model->plan : NULL;
+  const cw_plan *plan = model->planned && (model->plan.on_card || !model->musicgen) ? &model->plan : NULL;
   cw_error       trouble = { 0 };
 
+  if (plan && !plan->codec_on_card && !model->musicgen)
+    return; /* the plan says it */
   if (plan && !plan->codec_on_card) {
     add (note, size, "%sThe processor decodes the sound: beside that there is no room for the codec's %.0f MB.", space,
          (double) cw_sum (plan->needs[plan->precision].codec, plan->needs[plan->precision].codec_stream) / 1e6);
@@ -36,12 +38,14 @@ move_codec (cw_model *model, cw_card *card, char *note, size_t size)
   }
 
   if (!cw_encodec_to_card (model->codec, card, &trouble)) {
-    add (note, size, "%sThe processor decodes the sound: %.250s", space, trouble.message);
+    if (!model->musicgen) /* which was not planned so */
+      *note = '\0';
+    add (note, size, "%sThe processor decodes the sound: %.250s", model->musicgen ? space : "", trouble.message);
     return;
   }
   if (!model->musicgen)
     model->info.device = card->info.name;
-  add (note, size, "%sThe codec is on the card, too: %.0f MB.", space, (double) cw_encodec_bytes_on_card (model->codec) / 1e6);
+  add (note, size, "%sThe codec is on the card%s: %.0f MB.", space, model->musicgen ? ", too" : "", (double) cw_encodec_bytes_on_card (model->codec) / 1e6);
 }
 
 /* The processor reads a prompt in a moment: without room nothing need be said. */
@@ -50,7 +54,7 @@ move_text_encoder (cw_model *model, cw_card *card, bool decoder_there, char *not
 {
   cw_error trouble = { 0 };
 
-  if (decoder_there && !model->melody && !cw_musicgen_texts_to_card (model->musicgen, &trouble))
+  if (decoder_there && !model->melody && !model->ask.whole && !cw_musicgen_texts_to_card (model->musicgen, &trouble))
     return;
   if (cw_t5_to_card (model->t5, card, &trouble))
     add (note, size, " So is the text encoder: %.0f MB.", (double) cw_t5_bytes_on_card (model->t5) / 1e6);

@@ -10,7 +10,7 @@ const char *
 cw_say_trouble (char sentence[CW_TROUBLE_CHARS], const cw_error *why, const char *what)
 {
   const char *advice = why->code == CW_ERROR_MEMORY   ? " Fewer takes at once, a shorter clip or weights of fewer bits need less."
-                       : why->code == CW_ERROR_DEVICE ? " Start the program again to use the card."
+                       : why->code == CW_ERROR_DEVICE ? " A later clip tries the card again."
                                                       : "";
 
   snprintf (sentence, CW_TROUBLE_CHARS, "%s The processor %s.%s", why->message, what, advice);
@@ -24,4 +24,12 @@ cw_tell_trouble (const cw_sink *sink, const cw_error *why, const char *what)
 
   if (sink && sink->notice)
     sink->notice (cw_say_trouble (sentence, why, what), sink->user);
+}
+
+void
+cw_tell_plan (const cw_sink *sink, cw_model *model)
+{
+  if (model->planned && model->plan.lowered && !model->told_plan && sink && sink->notice)
+    sink->notice (model->plan.sentence, sink->user);
+  model->told_plan = true;
 }

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "engine.h"
+#include "generate/model.h"
 
 #define CW_TROUBLE_CHARS (sizeof ((cw_error *) 0)->message + 160)
 
@@ -12,3 +12,5 @@
 const char *cw_say_trouble (char sentence[CW_TROUBLE_CHARS], const cw_error *why, const char *what);
 /* The same to @sink, which may be NULL. */
 void        cw_tell_trouble (const cw_sink *sink, const cw_error *why, const char *what);
+/* Once a model, to @sink: that there was no room on the card for the best. */
+void        cw_tell_plan (const cw_sink *sink, cw_model *model);

@@ -14,8 +14,6 @@
 #include "generate/clip-decoder.h"
 #include "generate/codes-file.h"
 
-#define PUSH_FRAMES 48
-
 /* One chunk's length of overlapping sums; it moves by the stride. */
 typedef struct {
   size_t n;       /* samples of a chunk */
@@ -115,7 +113,7 @@ cw_decoder_new (cw_model *model, const cw_codes_info *info, cw_error *error)
   if (d->config->chunk_samples || is_whole (d->config))
     status = prepare_chunks (d, error);
   else
-    status = cw_clip_decoder_init (&d->stream, model, 0, 1, PUSH_FRAMES, error);
+    status = cw_clip_decoder_init (&d->stream, model, 0, 1, CW_DECODE_PUSH_FRAMES, error);
   if (status == CW_OK)
     return d;
   cw_decoder_free (d);
@@ -232,7 +230,7 @@ cw_decoder_push (cw_decoder *d, const cw_codes_block *block, const cw_sink *sink
     push_chunks (d, block, sink);
   else
     for (size_t at = 0, now; at < block->n_frames; at += now) {
-      now = block->n_frames - at < PUSH_FRAMES ? block->n_frames - at : PUSH_FRAMES;
+      now = block->n_frames - at < CW_DECODE_PUSH_FRAMES ? block->n_frames - at : CW_DECODE_PUSH_FRAMES;
       cw_clip_decoder_push (&d->stream, block->codes + at, 0, block->ld, d->info.n_codebooks, now, false, d->info.n_samples, sink);
       d->n_decoded += now;
       tell_trouble (d, sink);

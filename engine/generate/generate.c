@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "generate/card-return.h"
 #include "generate/card-trouble.h"
 #include "generate/clip-decoder.h"
 #include "generate/conditions.h"
@@ -116,17 +117,6 @@ give_notice (const pass *p, const char *sentence)
     p->sink->notice (sentence, p->sink->user);
 }
 
-/* Once a model: there was no room on the card for the best. */
-static void
-tell_plan (pass *p)
-{
-  cw_model *model = p->model;
-
-  if (model->planned && model->plan.lowered && !model->told_plan)
-    give_notice (p, model->plan.sentence);
-  model->told_plan = true;
-}
-
 static void
 tell_turns (const pass *p)
 {
@@ -213,7 +203,7 @@ plan_turns (pass *p)
   p->turns = cw_take_turns_of (&p->conditions, p->turn.n_takes, p->guided ? 2 : 1, n_columns (p), max_push (p));
   p->done.n_steps_total *= p->turns.n_turns;
   p->done.n_fed_total *= p->turns.n_turns;
-  tell_plan (p);
+  cw_tell_plan (p->sink, p->model);
   if (p->turns.n_turns > 1)
     tell_turns (p);
 }
@@ -570,6 +560,7 @@ cw_generate (cw_model *model, const cw_request *request, const cw_sink *sink, cw
     *codes = NULL;
   if ((status = cw_request_check (request, &model->info, error)) != CW_OK)
     return status;
+  cw_model_return_to_card (model, sink);
   if (model->magnet.span_len)
     return cw_magnet_generate (model, request, sink, codes, error);
   status = cw_conditions_read (&p.conditions, model, &p.turn, error);

@@ -198,9 +198,9 @@ load_parts (cw_model *model, files *f, const cw_model_options *options, cw_error
   cw_backend *be = model->engine->be;
   cw_source   narrow, wide, codec, plain;
   char       *tokenizer = f->lm ? cw_join_path (f->text_folder, "tokenizer.json") : NULL;
-  const bool  autoregressive = f->lm && f->lm_config.magnet.span_len == 0;
-  const cw_model_parts parts = { &f->lm_config.lm, &f->codec_config, &f->text_config, f->lm_config.lm.prefixed ? f->lm_config.melody.length : 0 };
-  bool        ok = cw_model_prepare (model, text, n, options, autoregressive ? &parts : NULL, error);
+  const cw_model_parts all = { &f->lm_config.lm, &f->codec_config, &f->text_config, f->lm_config.lm.prefixed ? f->lm_config.melody.length : 0,
+                               f->lm_config.magnet.span_len > 0 };
+  bool        ok = cw_model_prepare (model, text, n, options, f->lm ? &all : &(cw_model_parts){ .codec = &f->codec_config }, error);
 
   narrow = cw_model_source (model, CW_STORE_INT4);
   wide = cw_model_source (model, CW_STORE_INT8);

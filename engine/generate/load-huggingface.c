@@ -129,19 +129,14 @@ typedef struct {
   cw_melody_config   melody; /* of decoder.prefixed */
 } configs;
 
-/* The configuration counts for the checkpoint's name, whatever its spacing and order. @all NULL: a codec alone. */
+/* The configuration counts for the checkpoint's name, whatever its spacing and order. */
 static bool
-prepare (cw_model *model, const json_t *config, const cw_model_options *options, const configs *all, cw_error *error)
+prepare (cw_model *model, const json_t *config, const cw_model_options *options, const cw_model_parts *parts, cw_error *error)
 {
   char      *text = json_dumps (config, JSON_COMPACT | JSON_SORT_KEYS);
-  const bool ok = text || cw_fail_memory (error, "the configuration's text", 0) == CW_OK;
-  bool       prepared = false;
+  const bool prepared = text ? cw_model_prepare (model, text, strlen (text), options, parts, error)
+                             : cw_fail_memory (error, "the configuration's text", 0) == CW_OK;
 
-  if (ok && all)
-    prepared = cw_model_prepare (model, text, strlen (text), options,
-                                 &(cw_model_parts){ &all->decoder, &all->codec, &all->text, all->decoder.prefixed ? all->melody.length : 0 }, error);
-  else if (ok)
-    prepared = cw_model_prepare (model, text, strlen (text), options, NULL, error);
   free (text);
   return prepared;
 }
@@ -171,7 +166,9 @@ load_musicgen (cw_model *model, const cw_json_scope *scope, bool prefixed, const
   bool        ok = tokenizer || cw_fail_memory (error, "a path", 0) == CW_OK;
 
   ok = ok && read_musicgen (model, scope, prefixed, &all, error) && read_defaults (model, &all.decoder, error) &&
-       prepare (model, scope->object, options, &all, error);
+       prepare (model, scope->object, options,
+                &(cw_model_parts){ .decoder = &all.decoder, .codec = &all.codec, .text = &all.text,
+                                   .n_prefix = all.decoder.prefixed ? all.melody.length : 0 }, error);
   plain = cw_model_source (model, CW_STORE_AS_IS);
   wide = cw_model_source (model, CW_STORE_INT8);
   narrow = cw_model_source (model, CW_STORE_INT4);
@@ -188,7 +185,7 @@ load_encodec (cw_model *model, const cw_json_scope *scope, const cw_model_option
 {
   cw_encodec_config config;
 
-  return read_codec (scope, &config, error) && prepare (model, scope->object, options, NULL, error) && load_codec (model, &config, "", error) &&
+  return read_codec (scope, &config, error) && prepare (model, scope->object, options, &(cw_model_parts){ .codec = &config }, error) && load_codec (model, &config, "", error) &&
          cw_encodec_load_encoder (model->codec, error) == CW_OK;
 }
 

@@ -13,22 +13,27 @@ char *cw_join_path (const char *folder, const char *name);
  * the codec's LSTM at no less than 8 bits. */
 cw_source cw_model_source (cw_model *model, cw_storage narrowest);
 
-/* The parts of a model whose decoder can go to a card; @n_prefix: vectors that stand in front of the codes beside the text. */
+/* The parts of a model that can go to a card; @n_prefix: vectors that stand in front of the codes beside the text. */
 typedef struct {
-  const cw_musicgen_config *decoder;
+  const cw_musicgen_config *decoder; /* NULL, and text: a codec alone */
   const cw_encodec_config  *codec;
   const cw_t5_config       *text;
   size_t                    n_prefix;
+  bool                      whole;   /* MAGNeT */
 } cw_model_parts;
 
 /* Names the checkpoint by its weights and the text of its configuration, plans what goes to the card, settles the precision and opens the
- * cache of weights. The window is set before. @parts NULL: no card runs its decoder. False without an error when only the plan is wanted. */
+ * cache of weights. The window is set before. False without an error when only the plan is wanted. */
 bool cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_model_options *options, const cw_model_parts *parts,
                        cw_error *error);
 
 /* Puts the codec and what reads texts on the engine's card, and appends to @note, of @size bytes, what is there now: card-rest.c. @decoder:
  * what the decoder, which is there, still needs for a clip; NULL: it is not there. */
 void cw_model_rest_to_card (cw_model *model, const cw_plan_need *decoder, char *note, size_t size);
+
+/* Puts on the engine's card what was planned; what is there is said in info.device_note. False and @trouble: there was less room than was planned
+ * with, or the card failed. */
+bool cw_model_move_to_card (cw_model *model, cw_error *trouble);
 
 /* The parts must fit: as many codebooks of the same size, one codec run for each side. */
 bool cw_model_parts_fit (const cw_model *model, const char *path, cw_error *error);

@@ -19,8 +19,6 @@
 #include "generate/magnet-stages.h"
 #include "sampling/philox.h"
 
-#define PUSH_FRAMES 50 /* to the codec at a time */
-
 typedef struct {
   cw_model         *model;
   const cw_request *request;
@@ -166,7 +164,7 @@ prepare (pass *p, cw_error *error)
                     p->plan.n_prompt, t);
   p->plan.prompt = given;
   if ((status = cw_read_given (p->model, p->request, p->sink, p->plan.n_prompt, given, error)) != CW_OK ||
-      (status = cw_clip_decoder_init (&p->decoder, p->model, p->request->first_take, p->request->n_takes, whole ? t : PUSH_FRAMES, error)) != CW_OK)
+      (status = cw_clip_decoder_init (&p->decoder, p->model, p->request->first_take, p->request->n_takes, whole ? t : CW_MAGNET_PUSH_FRAMES, error)) != CW_OK)
     return status;
   p->run = cw_magnet_run_new (p->model->musicgen, &p->model->magnet, p->plan.guided ? 2 * rows : rows, t, p->conditions.n_texts, error);
   return p->run ? set_text (p, error) : CW_ERROR_MEMORY;
@@ -218,6 +216,7 @@ cw_magnet_generate (cw_model *model, const cw_request *request, const cw_sink *s
 
   if (status == CW_OK) {
     plan (&p);
+    cw_tell_plan (sink, model);
     status = prepare (&p, error);
   }
   if (status == CW_OK) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "generate/card-return.h"
 
 size_t
 cw_model_codec_channels (const cw_model *model)
@@ -120,6 +121,16 @@ precision_on_cpu (const cw_model *model, cw_precision asked)
   return asked != CW_PRECISION_AUTO ? asked : is_small (model) ? CW_PRECISION_F32 : CW_PRECISION_INT8;
 }
 
+/* What the codec's LSTM is in the file; a codec alone may have its names without a prefix. */
+static cw_dtype
+codec_dtype (const cw_weights *weights)
+{
+  uint64_t rows, columns;
+
+  return cw_weights_dtype (weights, cw_weights_shape (weights, "decoder.layers.1.lstm.weight_ih_l0", &rows, &columns)
+                                      ? "decoder.layers.1.lstm.weight_ih_l0" : "audio_encoder.decoder.layers.1.lstm.weight_ih_l0");
+}
+
 /* What is asked of the card. */
 static void
 set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
@@ -127,14 +138,20 @@ set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
   const cw_weights *weights = model->weights;
   cw_card          *card = model->engine->card;
 
-  model->ask = (cw_plan_ask){ .decoder = *parts->decoder, .codec = *parts->codec, .text = *parts->text, .n_prefix = parts->n_prefix,
+  model->ask = (cw_plan_ask){ .codec = *parts->codec, .codec_alone = !parts->decoder, .whole = parts->whole, .n_prefix = parts->n_prefix,
                               .decoder_file = cw_weights_dtype (weights, "decoder.model.decoder.layers.0.fc1.weight"),
                               .positions_file = cw_weights_dtype (weights, "decoder.model.decoder.embed_positions.weights"),
-                              .codec_file = cw_weights_dtype (weights, "audio_encoder.decoder.layers.1.lstm.weight_ih_l0"),
+                              .codec_file = codec_dtype (weights),
                               .text_file = cw_weights_dtype (weights, "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight"),
                               .asked = asked, .on_cpu = precision_on_cpu (model, asked), .small = is_small (model),
                               .n_frames = model->window_frames, .budget = model->vram_bytes };
-  model->ask.clip_s = (double) model->window_frames * (double) parts->codec->hop_samples / (double) parts->codec->rate_hz;
+  if (parts->decoder) {
+    model->ask.decoder = *parts->decoder;
+    model->ask.text = *parts->text;
+  } else {
+    model->ask.n_frames = parts->codec->chunk_samples ? cw_encodec_n_frames (parts->codec, parts->codec->chunk_samples) : CW_DECODE_PUSH_FRAMES;
+  }
+  model->ask.clip_s = (double) model->ask.n_frames * (double) parts->codec->hop_samples / (double) parts->codec->rate_hz;
   if (!model->vram_bytes) {
     cw_card_look (card);
     model->ask.budget = card->budget > card->used ? card->budget - card->used : 0;
@@ -149,7 +166,7 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
   const cw_precision asked = options && !model->only_looked_at ? options->precision : CW_PRECISION_F32;
   cw_precision      *precision = &model->info.precision;
 
-  if (parts && !model->only_looked_at && (model->engine->card || model->vram_bytes)) {
+  if (!model->only_looked_at && (model->vram_bytes || cw_engine_well_card (model->engine))) {
     set_ask (model, asked, parts);
     if (!model->settled && !cw_plan_make (&model->plan, &model->ask, error))
       return false;
@@ -169,14 +186,13 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
 
 /* ---- the card ----------------------------------------------------------------------------------------------------
 
- * The decoder goes there as planned, then the others, of which as much as leaves room for a clip. What is there is said in
- * info.device_note. False and @trouble: there was less room than was planned with. */
-static bool
-move_to_card (cw_model *model, cw_error *trouble)
+ * The decoder goes there as planned, then the others, of which as much as leaves room for a clip. */
+bool
+cw_model_move_to_card (cw_model *model, cw_error *trouble)
 {
   cw_card            *card = model->engine->card;
   const cw_plan_need *need = &model->plan.needs[model->info.precision];
-  const bool          there = model->planned && model->plan.on_card;
+  const bool          there = model->planned && model->plan.on_card && model->musicgen;
 
   if (there && !cw_musicgen_to_card (model->musicgen, card, trouble))
     return false;
@@ -249,6 +265,8 @@ begin (cw_engine *engine, const char *folder, const cw_model_options *options, c
     return NULL;
   }
   model->engine = engine;
+  model->next = engine->models;
+  engine->models = model;
   return model;
 }
 
@@ -296,12 +314,14 @@ cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *op
 
   error = error ? error : &spare;
   model = load (begin (engine, folder, options, error), options, error);
-  while (model && engine->card) {
+  while (model && model->planned && engine->card) {
     trouble = (cw_error){ 0 };
-    if (move_to_card (model, &trouble))
+    if (cw_model_move_to_card (model, &trouble))
       break;
     model = load_lower (model, options, &trouble, error); /* each turn goes down */
   }
+  if (model && engine->card && !model->planned && cw_card_check (engine->card, &trouble) != CW_OK)
+    snprintf (model->device_note, sizeof model->device_note, "%s The processor makes the clips.", trouble.message);
   return model;
 }
 
@@ -319,10 +339,8 @@ cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *op
     return error->code;
   if (model->planned)
     *plan = model->plan;
-  else if (!engine->card && !vram_bytes)
-    cw_fail (error, CW_ERROR_DEVICE, "There is no card that could be planned for; name an amount of memory.");
   else
-    cw_fail (error, CW_ERROR_UNSUPPORTED, "“%s” is no model whose decoder goes to a card: MusicGen and AudioGen are.", model->name);
+    cw_fail (error, CW_ERROR_DEVICE, "There is no card that could be planned for; name an amount of memory.");
   cw_model_free (model);
   return error->code;
 }
@@ -342,11 +360,24 @@ cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *o
   return status;
 }
 
+static void
+leave_engine (cw_model *model)
+{
+  if (!model->engine)
+    return;
+  for (cw_model **at = &model->engine->models; *at; at = &(*at)->next)
+    if (*at == model) {
+      *at = model->next;
+      return;
+    }
+}
+
 void
 cw_model_free (cw_model *model)
 {
   if (!model)
     return;
+  leave_engine (model);
   cw_encodec_free (model->codec);
   cw_melody_free (model->melody);
   cw_musicgen_free (model->musicgen);

@@ -17,14 +17,19 @@
 #include "text/tokenizer.h"
 
 #define CW_PUSH_FRAMES 24 /* that go to the codec together, at most, while a clip is made */
+#define CW_MAGNET_PUSH_FRAMES 50 /* the same of a MAGNeT's clip, which is whole by then */
+#define CW_DECODE_PUSH_FRAMES 48 /* and of codes that are decoded */
 
 struct cw_engine {
   cw_backend *be;   /* the processor: always there */
   cw_card    *card; /* or NULL */
+  cw_model   *models; /* that were loaded with it */
+  double      tried_card_s; /* when the card was last opened again, or tried to be */
 };
 
 struct cw_model {
   cw_engine    *engine;
+  cw_model     *next;      /* of the engine's */
   char         *folder, *name;
   cw_weights   *weights;
   cw_prepared  *prepared;  /* NULL when the weights are used as they are */
@@ -39,6 +44,7 @@ struct cw_model {
   cw_plan       plan;
   bool          planned;   /* there is a card for the decoder, or one is imagined */
   bool          settled;   /* the plan was there before the configuration was read: a narrower one, after a trial */
+  bool          left_card; /* what was on the card is gone with it */
   bool          told_plan; /* that there was no room for the best */
   char          device_note[2 * sizeof ((cw_error *) 0)->message];
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */

@@ -169,13 +169,14 @@ typedef struct {
   size_t weights, caches, workspace; /* the decoder's; of one take with guidance, as long as the window */
   size_t codec, codec_stream;        /* the codec's weights; its state and buffers for such a take */
   size_t text;                       /* the text encoder, and what makes the keys and values of texts */
-  size_t clip;                       /* what is needed: the first three */
-  size_t total;
+  size_t encoder, encoder_stream;    /* the codec's encoder and a stream of it: only as long as a sound is read, beside what is there then */
+  size_t clip;                       /* what is needed: the first three; of a codec alone it and its stream */
+  size_t total;                      /* without the encoder, but of a codec alone with it */
 } cw_plan_need;
 
 /* How a model goes to a card: decided before a weight is read. */
 typedef struct {
-  bool         on_card;        /* else the processor makes the clips */
+  bool         on_card;        /* else the processor makes the clips; of a codec alone: else it decodes and encodes */
   bool         codec_on_card, text_on_card; /* else the processor decodes the sound, reads the texts */
   bool         lowered;        /* there was no room for the best: see sentence */
   cw_precision precision;      /* that is used, there or there */
@@ -201,8 +202,7 @@ cw_model            *cw_model_load (cw_engine *engine, const char *folder, const
 cw_status            cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error);
 void                 cw_model_free (cw_model *model);
 /* What cw_model_load would do with the engine's card, or with one that has @vram_bytes for it (0: the engine's). Reads the model's
- * configuration and headers. CW_ERROR_UNSUPPORTED for a model whose decoder no card runs, CW_ERROR_DEVICE when there is no card and no
- * size of one. */
+ * configuration and headers. CW_ERROR_DEVICE when there is no card and no size of one. */
 cw_status            cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, size_t vram_bytes, cw_plan *plan,
                                     cw_error *error);
 const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the model */

@@ -659,6 +659,13 @@ cw_encodec_to_card (cw_encodec *codec, cw_card *card, cw_error *error)
   return codec->card != NULL;
 }
 
+void
+cw_encodec_off_card (cw_encodec *codec)
+{
+  cw_encodec_card_free (codec->card);
+  codec->card = NULL;
+}
+
 size_t
 cw_encodec_bytes_on_card (const cw_encodec *codec)
 {

@@ -95,6 +95,8 @@ bool   cw_encodec_stream_collect (cw_encodec_stream *stream, bool wait, const fl
  * processor with the same samples or codes. */
 struct cw_card;
 bool        cw_encodec_to_card (cw_encodec *codec, struct cw_card *card, cw_error *error);
+/* Lets it go again; there may be no stream and no encoder there. */
+void        cw_encodec_off_card (cw_encodec *codec);
 /* Bytes that the copy takes, and that a stream takes there; 0 when there is none. */
 size_t      cw_encodec_bytes_on_card (const cw_encodec *codec);
 size_t      cw_encodec_stream_bytes_on_card (const cw_encodec *codec, size_t max_frames, size_t n_signals);

@@ -795,6 +795,19 @@ cw_musicgen_to_card (cw_musicgen *model, cw_card *card, cw_error *error)
   return model->card != NULL;
 }
 
+void
+cw_musicgen_off_card (cw_musicgen *model)
+{
+  cw_musicgen_card_free (model->card);
+  model->card = NULL;
+}
+
+size_t
+cw_musicgen_bytes_on_card (const cw_musicgen *model)
+{
+  return model->card ? cw_musicgen_card_n_bytes (model->card) + cw_musicgen_card_text_n_bytes (model->card) : 0;
+}
+
 bool
 cw_musicgen_texts_to_card (cw_musicgen *model, cw_error *error)
 {

@@ -101,6 +101,10 @@ bool cw_musicgen_run_draw (cw_musicgen_run *run, int32_t *tokens);
  * does it. */
 struct cw_card;
 bool cw_musicgen_to_card (cw_musicgen *model, struct cw_card *card, cw_error *error);
+/* Lets it go again; there may be no run there. */
+void cw_musicgen_off_card (cw_musicgen *model);
+/* Bytes that it takes, with what makes the keys and values of texts; 0 when there is none. */
+size_t cw_musicgen_bytes_on_card (const cw_musicgen *model);
 /* The weights, too, that make the keys and values of texts; without them the processor does. */
 bool cw_musicgen_texts_to_card (cw_musicgen *model, cw_error *error);
 /* Bytes that a run of so many takes there, with texts of @n_tokens tokens in all; 0 when there is no copy. */

@@ -262,8 +262,15 @@ cw_t5_to_card (cw_t5 *t5, cw_card *card, cw_error *error)
   return t5->card != NULL;
 }
 
+void
+cw_t5_off_card (cw_t5 *t5)
+{
+  cw_t5_card_free (t5->card);
+  t5->card = NULL;
+}
+
 size_t
 cw_t5_bytes_on_card (const cw_t5 *t5)
 {
-  return cw_t5_card_n_bytes (t5->card);
+  return t5->card ? cw_t5_card_n_bytes (t5->card) : 0;
 }

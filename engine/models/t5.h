@@ -36,5 +36,6 @@ cw_status cw_t5_encode (cw_t5 *t5, const int32_t *ids, size_t n, size_t n_real, 
  * the processor encodes. False and @error: there is no room. */
 struct cw_card;
 bool   cw_t5_to_card (cw_t5 *t5, struct cw_card *card, cw_error *error);
+void   cw_t5_off_card (cw_t5 *t5);
 /* Bytes that the copy takes. */
 size_t cw_t5_bytes_on_card (const cw_t5 *t5);

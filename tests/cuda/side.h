@@ -20,17 +20,23 @@ typedef struct {
 
 /* The model in @folder, on @backend. Ends the test when there is none: 77, skipped, where it is the card that is missing. */
 static inline side
-open_side (const char *folder, const char *backend, cw_precision precision)
+open_side_with (const char *folder, const char *backend, cw_model_options options)
 {
   cw_error error = { 0 };
   side     s = { .engine = cw_engine_new (&(cw_engine_options){ .backend = backend, .n_threads = 2 }, &error) };
 
-  s.model = s.engine ? cw_model_load (s.engine, folder, &(cw_model_options){ .precision = precision }, &error) : NULL;
+  s.model = s.engine ? cw_model_load (s.engine, folder, &options, &error) : NULL;
   if (!s.model) {
     fprintf (stderr, "%s\n", error.message);
     exit (error.code == CW_ERROR_DEVICE ? 77 : 1);
   }
   return s;
+}
+
+static inline side
+open_side (const char *folder, const char *backend, cw_precision precision)
+{
+  return open_side_with (folder, backend, (cw_model_options){ .precision = precision });
 }
 
 static inline void

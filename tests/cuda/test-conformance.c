@@ -306,6 +306,8 @@ typedef struct {
   bool     cross;
   size_t   each;  /* queries of a row; 0: 1 */
   bool     bias;
+  bool     near; /* of as many keys as queries: those at most @reach away */
+  uint32_t reach;
 } attention_case;
 
 static cw_gpu_pieces
@@ -369,11 +371,11 @@ test_attention (attention_case c)
   const float     *bias = numbers (&p.host, c.heads * (2 * each - 1));
   const int32_t    step = (int32_t) (c.n_keys - each);
   cw_gpu_attention there = { .n = (uint32_t) c.n, .heads = (uint32_t) c.heads, .d = (uint32_t) c.d, .each = (uint32_t) each,
-                             .scale = 0.3f, .pieces = new_pieces (&p, &c) };
+                             .scale = 0.3f, .pieces = new_pieces (&p, &c), .near = c.near, .reach = c.reach };
   char             what[128];
 
-  snprintf (what, sizeof what, "%s attention of %zu keys, %zu heads of %zu, %s, %zu queries of a row%s", c.cross ? "cross" : "self", c.n_keys, c.heads,
-            c.d, cw_dtype_name (c.cache), each, c.bias ? ", bias" : "");
+  snprintf (what, sizeof what, "%s attention of %zu keys, %zu heads of %zu, %s, %zu queries of a row%s%s", c.cross ? "cross" : "self", c.n_keys, c.heads,
+            c.d, cw_dtype_name (c.cache), each, c.bias ? ", bias" : "", c.near ? ", near ones" : "");
   if (c.bias)
     there.bias = cw_card_put (&p.there, bias, c.heads * (2 * each - 1), sizeof *bias);
   plain->narrow (plain, narrow_keys, keys, c.n * row);
@@ -399,9 +401,12 @@ test_attention (attention_case c)
   }
   card->module->attend (card->gpu, CW_GPU_STEPS, &there);
 
-  for (size_t i = 0; i < c.n; i++)
-    contexts[i] = (cw_context){ (const char *) k + i / each * row * size, (const char *) v + i / each * row * size,
-                                c.bias ? bias + each - 1 - i % each : NULL, c.cross ? c.n_keys : (size_t) step + i % each + 1 };
+  for (size_t i = 0; i < c.n; i++) {
+    const size_t first = c.near && i % each > c.reach ? i % each - c.reach : 0, at = (i / each * row + first * width) * size;
+    const size_t end = !c.cross ? (size_t) step + i % each + 1 : c.near && i % each + c.reach + 1 < c.n_keys ? i % each + c.reach + 1 : c.n_keys;
+
+    contexts[i] = (cw_context){ (const char *) k + at, (const char *) v + at, c.bias ? bias + each - 1 - i % each + first : NULL, end - first };
+  }
   cw_backend_reserve (plain, c.n_keys, NULL);
   plain->attention (plain, &(cw_attention){ .q = q, .y = expected, .n_queries = c.n, .ld = width, .n_heads = c.heads, .d = c.d,
                                             .contexts = contexts, .cache = c.cache, .head_stride = c.cross ? c.d : c.max_steps * c.d,
@@ -419,7 +424,10 @@ test_attentions (void)
     { 1, 1, 8, 1100, 1100, CW_F32, .cross = false },
     { 1, 1, 4, 1, 1, CW_F32, .cross = true },     { 3, 2, 16, 5, 5, CW_F32, .cross = true },   { 2, 2, 64, 130, 130, CW_F32, .cross = true },
     { 6, 2, 16, 7, 9, CW_F16, .cross = false, .each = 3 }, { 20, 2, 8, 70, 70, CW_F32, .cross = false, .each = 10 }, { 6, 2, 16, 5, 5, CW_F32, .cross = true, .each = 3 },
-    { 9, 3, 8, 9, 9, CW_F32, .cross = true, .each = 9, .bias = true }, { 7, 2, 16, 4, 4, CW_F32, .cross = true, .each = 7, .bias = true }, { 140, 1, 8, 140, 140, CW_F32, .cross = true, .each = 140, .bias = true },
+    { 9, 3, 8, 9, 9, CW_F32, .cross = true, .each = 9, .bias = true }, { 7, 2, 8, 7, 7, CW_F32, .cross = true, .each = 7, .near = true, .reach = 0 },
+    { 75, 2, 16, 75, 75, CW_F32, .cross = true, .each = 75, .near = true, .reach = 5 }, { 20, 1, 8, 10, 10, CW_F32, .cross = true, .each = 10, .bias = true, .near = true, .reach = 3 },
+    { 6, 1, 8, 6, 6, CW_F32, .cross = true, .each = 6, .near = true, .reach = 4000000000u },
+    { 7, 2, 16, 4, 4, CW_F32, .cross = true, .each = 7, .bias = true }, { 140, 1, 8, 140, 140, CW_F32, .cross = true, .each = 140, .bias = true },
   };
 
   for (size_t i = 0; i < N_OF (cases); i++)

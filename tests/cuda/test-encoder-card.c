@@ -105,6 +105,27 @@ test_latents (const side *cpu, const side *card)
   free (x);
 }
 
+/* Of a codec alone: what it takes is what was planned, to the byte. */
+static void
+test_bytes (const side *card, cw_precision precision)
+{
+  const cw_plan_need *need = &card->model->plan.needs[precision];
+  const size_t        used = card->engine->card->used;
+  cw_error            error = { 0 };
+  cw_encodec_stream  *stream = cw_encodec_stream_new (card->model->codec, card->model->ask.n_frames, 1, &error);
+  cw_encoder         *encoder;
+
+  CHECK (card->model->planned && card->model->plan.on_card && strstr (card->model->plan.sentence, "decodes and encodes"), "“%s”", card->model->plan.sentence);
+  CHECK (used == need->codec, "the codec takes %zu bytes, %zu were planned", used, need->codec);
+  CHECK (card->engine->card->used - used == need->codec_stream, "a stream of it takes %zu bytes, %zu were planned", card->engine->card->used - used,
+         need->codec_stream);
+  cw_encodec_stream_free (stream);
+  encoder = cw_encoder_new (card->model, 0.0, &error);
+  CHECK (card->engine->card->used - used == need->encoder + need->encoder_stream, "the encoder takes %zu bytes, %zu were planned",
+         card->engine->card->used - used, need->encoder + need->encoder_stream);
+  cw_encoder_free (encoder);
+}
+
 static void
 test_same (cw_precision precision)
 {
@@ -125,6 +146,8 @@ test_same (cw_precision precision)
     cw_codes_free (found);
   }
   test_latents (&cpu, &card);
+  if (!cw_model_get_info (card.model)->can_generate)
+    test_bytes (&card, precision);
   cw_codes_free (expected);
   close_side (&card);
   close_side (&cpu);

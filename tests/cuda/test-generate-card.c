@@ -2,12 +2,12 @@
  *
  * test-generate-card.c: clips made on the card have the processor's codes: greedy, drawn by top-k and by top-p, with and without guidance,
  *     in several takes, continued, and longer than the window. And when the card fails, at whatever launch or allocation, the clip is
- *     finished on the processor, it is the same clip, and a sentence says so.
+ *     finished on the processor, it is the same clip, and a sentence says so; a card that was lost is opened again for a later clip.
  *
- *     test-generate-card MODEL [failures|precisions]
+ *     test-generate-card MODEL [failures|lost|precisions]
  */
 #define _GNU_SOURCE
-#include "side.h"
+#include "clip.h"
 
 #include "models/encodec-card.h"
 #include "models/musicgen-card.h"
@@ -15,54 +15,6 @@
 #include "models/t5-weights.h"
 
 static const char *folder;
-
-/* What came out: the first take's codes, and a sum over all takes' samples. */
-typedef struct {
-  cw_codes *codes;
-  double    sums[CW_TAKES_MAX];
-  unsigned  n_notices;
-  char      notice[640]; /* the last */
-  long      n_kernels;   /* that the card ran for it */
-} clip;
-
-static void
-add_block (const cw_block *block, void *user)
-{
-  clip *c = user;
-
-  for (size_t i = 0; i < block->n_samples * block->n_channels; i++)
-    c->sums[block->take] += (double) block->samples[i] * (double) ((block->start + i) % 97 + 1);
-}
-
-static void
-add_notice (const char *sentence, void *user)
-{
-  clip *c = user;
-
-  c->n_notices++;
-  snprintf (c->notice, sizeof c->notice, "%s", sentence);
-}
-
-static clip
-make (const side *s, const cw_request *request)
-{
-  clip          c = { 0 };
-  const cw_sink sink = { .block = add_block, .user = &c, .notice = add_notice };
-  cw_error      error = { 0 };
-
-  CHECK (cw_generate (s->model, request, &sink, &c.codes, &error) == CW_OK, "%s", error.message);
-  return c;
-}
-
-static void
-same (const clip *a, const clip *b, const char *what)
-{
-  const size_t n = a->codes && b->codes ? a->codes->n_codebooks * a->codes->n_frames : 0;
-
-  CHECK (n > 0 && a->codes->n_frames == b->codes->n_frames, "%s: %zu codes", what, n);
-  CHECK (n > 0 && memcmp (a->codes->codes, b->codes->codes, n * sizeof *a->codes->codes) == 0, "%s: the codes differ", what);
-  CHECK (memcmp (a->sums, b->sums, sizeof a->sums) == 0, "%s: the sound differs", what);
-}
 
 static cw_request
 request_of (const side *s, double duration_s)
@@ -290,6 +242,7 @@ test_launches (fail_fn fail, const clip *expected)
     cw_request request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
     clip       c;
     char       what[64];
+    long       before;
 
     snprintf (what, sizeof what, "launch %ld of %ld fails", nth[i], n);
     fail (COC_LAUNCH, nth[i], LAUNCH_FAILURE);
@@ -300,11 +253,63 @@ test_launches (fail_fn fail, const clip *expected)
     CHECK (c.n_notices == 1 && strstr (c.notice, "failed") && strstr (c.notice, "The processor"), "%s: %u notices, “%s”", what, c.n_notices,
            c.notice);
     cw_codes_free (c.codes);
+    before = n_kernels ();
     c = make (&card, &request);
     same (expected, &c, "the clip behind a failure");
+    CHECK (n_kernels () - before == whole.n_kernels && c.n_notices == 1 && strstr (c.notice, "opened again"), "%s: behind it the card ran %ld of %ld kernels; “%s”",
+           what, n_kernels () - before, whole.n_kernels, c.notice);
     cw_codes_free (c.codes);
     close_side (&card);
   }
+}
+
+/* Every call fails for a while, as behind a suspend: the clip goes on here, those behind it are made here, and when the card answers again one is
+ * its own, all of it. Nothing is tried while something is on the card, nor again right behind a try. */
+static void
+test_lost (const clip *expected)
+{
+  void (*lose) (int error);
+  side               card = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
+  cw_engine         *engine = card.engine;
+  const size_t       used = engine->card->used;
+  cw_request         request = request_of (&card, FRAMES / cw_model_get_info (card.model)->frame_rate_hz);
+  cw_error           error = { 0 };
+  cw_encodec_stream *stream = cw_encodec_stream_new (card.model->codec, CW_PUSH_FRAMES, cw_model_n_sides (card.model), &error);
+  clip               c;
+  long               before;
+
+  find_in_stand_in ("coc_lose_device", &lose);
+  lose (LAUNCH_FAILURE);
+  c = make (&card, &request);
+  same (expected, &c, "the device is lost");
+  CHECK (c.n_notices == 1 && strstr (c.notice, "A later clip tries the card again"), "%u notices, “%s”", c.n_notices, c.notice);
+  cw_codes_free (c.codes);
+  lose (0);
+  c = make (&card, &request);
+  same (expected, &c, "something is on the card that was lost");
+  CHECK (engine->tried_card_s == 0.0, "it was opened again under a stream");
+  cw_codes_free (c.codes);
+  cw_encodec_stream_free (stream);
+
+  lose (LAUNCH_FAILURE);
+  before = n_kernels ();
+  c = make (&card, &request);
+  same (expected, &c, "the device is still lost");
+  CHECK (engine->tried_card_s > 0.0 && engine->card->used == 0 && c.n_notices == 0, "%zu bytes are taken, %u notices", engine->card->used, c.n_notices);
+  cw_codes_free (c.codes);
+  lose (0);
+  c = make (&card, &request);
+  same (expected, &c, "right behind a try");
+  CHECK (n_kernels () == before && c.n_notices == 0 && strcmp (cw_model_get_info (card.model)->device, "cpu") == 0, "%ld kernels", n_kernels () - before);
+  cw_codes_free (c.codes);
+  engine->tried_card_s -= 60.0;
+  c = make (&card, &request);
+  same (expected, &c, "the device is there again");
+  CHECK (c.n_notices == 1 && strstr (c.notice, "opened again") && n_kernels () > before + 100 && strcmp (cw_model_get_info (card.model)->device, "cpu") != 0,
+         "%u notices, “%s”, %ld kernels", c.n_notices, c.notice, n_kernels () - before);
+  CHECK (engine->card->used == used, "%zu bytes are taken, %zu were", engine->card->used, used);
+  cw_codes_free (c.codes);
+  close_side (&card);
 }
 
 /* Allocations that the text encoder makes; without room the processor reads the text, and nothing is said. */
@@ -476,11 +481,15 @@ main (int argc, char **argv)
     fprintf (stderr, "CW_CUDA_MODULE does not name the stand-in\n");
     return 77;
   }
-  test_launches (fail, &expected);
-  test_long_launches (fail, &cpu);
-  test_clip_allocations (fail, &expected);
-  test_allocations (fail, &expected);
-  test_lower (fail);
+  if (strcmp (argv[2], "lost") == 0) {
+    test_lost (&expected);
+  } else {
+    test_launches (fail, &expected);
+    test_long_launches (fail, &cpu);
+    test_clip_allocations (fail, &expected);
+    test_allocations (fail, &expected);
+    test_lower (fail);
+  }
   cw_codes_free (expected.codes);
   close_side (&cpu);
   return check_done ();

@@ -190,6 +190,52 @@ test_overflow (void)
   CHECK (strstr (plan.sentence, "more than can be counted"), "%s", plan.sentence);
 }
 
+/* MAGNeT's takes go one after the other, so that more of them need no more room but the codec's. */
+static void
+test_whole (void)
+{
+  cw_plan_ask  ask = ask_of (&small, 24.0), steps = ask;
+  cw_plan      plan, of_steps = plan_of (&steps);
+  const size_t t = 500, c = 1024;
+
+  ask.whole = true;
+  ask.n_frames = t;
+  plan = plan_of (&ask);
+  CHECK (plan.on_card && plan.n_takes == CW_TAKES_MAX && plan.precision == CW_PRECISION_F16, "%u takes: %s", plan.n_takes, plan.sentence);
+  CHECK (plan.needs[CW_PRECISION_F16].weights == of_steps.needs[CW_PRECISION_F16].weights, "other weights than MusicGen's");
+  CHECK (plan.needs[CW_PRECISION_F16].caches == 2 * 24 * c * CW_PLAN_TEXT_TOKENS * 4, "%zu", plan.needs[CW_PRECISION_F16].caches);
+  /* x, q, k, v, inside, logits, 8 pieces of an attention; ids */
+  CHECK (plan.needs[CW_PRECISION_F16].workspace >= t * 4 * (4 * c + 4 * c + 2048 + 8 * c + 8 * 2 * 16 + 4), "%zu", plan.needs[CW_PRECISION_F16].workspace);
+  CHECK (plan.needs[CW_PRECISION_F16].workspace <= t * 4 * (4 * c + 4 * c + 2048 + 8 * c + 8 * 2 * 16 + 4) + 100, "%zu", plan.needs[CW_PRECISION_F16].workspace);
+  CHECK (plan.needs[CW_PRECISION_F16].text < of_steps.needs[CW_PRECISION_F16].text, "its texts' keys and values are the processor's");
+  ask.budget = plan.needs[CW_PRECISION_INT8].clip;
+  plan = plan_of (&ask);
+  CHECK (plan.on_card && plan.precision == CW_PRECISION_INT8 && plan.lowered && !plan.codec_on_card && plan.n_takes == CW_TAKES_MAX, "%s", plan.sentence);
+}
+
+/* A codec alone: both halves, the decoder, or nothing; in the processor's precision. */
+static void
+test_codec_alone (void)
+{
+  static const struct {
+    const char *says;
+    bool        on_card;
+    int         less; /* than: all, the decoder and its stream */
+  } rows[] = { { "decodes and encodes the sound: that takes", true, 0 }, { "the processor encodes it", true, 1 }, { "The processor decodes and encodes", false, 2 } };
+  cw_plan_ask ask = { .codec = codec, .codec_alone = true, .on_cpu = CW_PRECISION_F32, .card = "a card", .budget = GB (24), .n_frames = 48, .clip_s = 0.96 };
+  cw_plan     plan = plan_of (&ask);
+  const cw_plan_need need = plan.needs[CW_PRECISION_F32];
+
+  CHECK (need.weights == 0 && need.caches == 0 && need.workspace == 0 && need.text == 0 && need.clip == need.codec + need.codec_stream, "%zu", need.clip);
+  CHECK (need.encoder > 100000000 && need.encoder < 125000000 && need.total == need.clip + need.encoder + need.encoder_stream, "%zu of %zu", need.encoder, need.total);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    ask.budget = rows[i].less == 0 ? need.total : rows[i].less == 1 ? need.total - 1 : need.clip - 1;
+    plan = plan_of (&ask);
+    CHECK (plan.on_card == rows[i].on_card && plan.codec_on_card == rows[i].on_card && plan.precision == CW_PRECISION_F32 && strstr (plan.sentence, rows[i].says),
+           "%s", plan.sentence);
+  }
+}
+
 int
 main (void)
 {
@@ -199,5 +245,7 @@ main (void)
   test_asked ();
   test_lower ();
   test_overflow ();
+  test_whole ();
+  test_codec_alone ();
   return check_done ();
 }
