@@ -835,7 +835,7 @@ static void
 test_nearest (size_t v, size_t c, size_t n)
 {
   enum { BOOKS = 3 };
-  const size_t  ld = n + 3;
+  const size_t  ld = n + 1; /* less than what a block's frames would need behind the last */
   place         p = enter ();
   const float  *x = numbers (&p.host, c * ld), *there_books[BOOKS];
   float        *rest = cw_arena_new (&p.host, float, c *ld);
