@@ -15,7 +15,12 @@ typedef struct {
   json_t *report, *problems;
   char   *model; /* whose place on a card is planned; NULL: of none */
   char   *vram;  /* of the card; NULL: of this machine's */
+  char   *precision;      /* NULL: auto */
+  double  duration_s;     /* of a clip; NOT_GIVEN: as long as the model's window */
+  int     n_takes;        /* NOT_GIVEN: as many as there is room for */
 } Doctor;
+
+#define NOT_GIVEN G_MININT /* no option has this value */
 
 static void
 note_problem (Doctor *doctor, const char *sentence)
@@ -111,22 +116,25 @@ check_models (Doctor *doctor, cw_engine *engine)
 static json_t *
 need_to_json (const cw_plan_need *need)
 {
-  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches", (json_int_t) need->caches, "workspace",
+  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches", (json_int_t) need->caches, "workspace",
                     (json_int_t) need->workspace, "codec", (json_int_t) need->codec, "codec_stream", (json_int_t) need->codec_stream, "text",
-                    (json_int_t) need->text, "encoder", (json_int_t) need->encoder, "encoder_stream", (json_int_t) need->encoder_stream, "total",
-                    (json_int_t) need->total);
+                    (json_int_t) need->text, "cublas", (json_int_t) need->cublas, "encoder", (json_int_t) need->encoder, "encoder_stream",
+                    (json_int_t) need->encoder_stream, "total", (json_int_t) need->total);
 }
 
+/* @n_takes: that were asked for; NOT_GIVEN: as many as fit. */
 static json_t *
-plan_to_json (const cw_plan *plan, const char *name)
+plan_to_json (const cw_plan *plan, const char *name, int n_takes)
 {
-  json_t *needs = json_object ();
+  json_t   *needs = json_object ();
+  const int at_once = (int) plan->n_takes, takes = n_takes == NOT_GIVEN ? at_once : n_takes;
 
   for (cw_precision p = CW_PRECISION_F32; p < CW_N_PRECISIONS; p++)
     json_object_set_new (needs, cw_precision_name (p), need_to_json (&plan->needs[p]));
-  return json_pack ("{s:s, s:b, s:b, s:b, s:s, s:I, s:f, s:i, s:o, s:s}", "model", name, "decoder_on_card", plan->on_card, "codec_on_card",
-                    plan->codec_on_card, "text_on_card", plan->text_on_card, "precision", cw_precision_name (plan->precision), "budget",
-                    (json_int_t) plan->budget_bytes, "clip_s", plan->clip_s, "takes_at_once", (int) plan->n_takes, "needs", needs, "sentence",
+  return json_pack ("{s:s, s:b, s:b, s:b, s:b, s:s, s:I, s:f, s:i, s:i, s:i, s:I, s:o, s:s}", "model", name, "decoder_on_card",
+                    plan->on_card, "codec_on_card", plan->codec_on_card, "text_on_card", plan->text_on_card, "cublas_on_card",
+                    plan->cublas_on_card, "precision", cw_precision_name (plan->precision), "budget", (json_int_t) plan->budget_bytes, "clip_s", plan->clip_s, "takes", takes,
+                    "takes_at_once", at_once, "turns", at_once ? (takes + at_once - 1) / at_once : 0, "taken_bytes", (json_int_t) plan->taken_bytes, "needs", needs, "sentence",
                     plan->sentence);
 }
 
@@ -139,17 +147,21 @@ check_plan (Doctor *doctor, cw_engine *engine)
   CwModelPlace      *place = cw_models_find (doctor->model, &error);
   cw_model_options   options = { .precision = CW_PRECISION_AUTO, .models_folder = models, .text_encoder = g_getenv ("CLIPWRIGHT_TEXT_ENCODER") };
   cw_error           problem = { 0 };
-  size_t             vram_bytes = 0;
+  cw_plan_request    request = { .clip_s = doctor->duration_s == NOT_GIVEN ? 0.0 : doctor->duration_s,
+                                 .n_takes = doctor->n_takes == NOT_GIVEN ? 0 : (unsigned) doctor->n_takes };
   cw_plan            plan;
 
+  /* were checked */
   if (doctor->vram)
-    cw_parse_bytes (doctor->vram, &vram_bytes); /* was checked */
+    cw_parse_bytes (doctor->vram, &request.vram_bytes);
+  if (doctor->precision)
+    cw_precision_from_name (doctor->precision, &options.precision);
   if (place)
     options.name = place->name;
   if (!place)
     note_problem (doctor, error->message);
-  else if (cw_model_plan (engine, place->folder, &options, vram_bytes, &plan, &problem) == CW_OK)
-    json_object_set_new (doctor->report, "plan", plan_to_json (&plan, place->name));
+  else if (cw_model_plan (engine, place->folder, &options, &request, &plan, &problem) == CW_OK)
+    json_object_set_new (doctor->report, "plan", plan_to_json (&plan, place->name, doctor->n_takes));
   else
     note_problem (doctor, problem.message);
   cw_model_place_free (place);
@@ -241,7 +253,7 @@ say_plan (json_t *plan)
   if (alone)
     g_print (_ ("Plan      %s on a card with %.0f MB for it:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6);
   else
-    g_print (_ ("Plan      %s on a card with %.0f MB for it, for clips of %.0f s:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6,
+    g_print (_ ("Plan      %s on a card with %.0f MB for it, for clips of %.3g s:\n"), text_of (plan, "model"), number_of (plan, "budget") / 1e6,
              number_of (plan, "clip_s"));
   json_object_foreach (json_object_get (plan, "needs"), precision, need)
     if (alone)
@@ -249,14 +261,17 @@ say_plan (json_t *plan)
                number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "encoder") / 1e6,
                number_of (need, "encoder_stream") / 1e6);
     else
-      g_print (_ ("          %-4s %8.0f MB: weights %.0f, caches %.0f, workspace %.0f, codec %.0f + %.0f, texts %.0f\n"), precision,
+      g_print (_ ("          %-4s %8.0f MB: weights %.0f, caches %.0f, workspace %.0f, codec %.0f + %.0f, texts %.0f, cuBLAS %.0f\n"), precision,
                number_of (need, "total") / 1e6, number_of (need, "weights") / 1e6, number_of (need, "caches") / 1e6, number_of (need, "workspace") / 1e6,
-               number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "text") / 1e6);
+               number_of (need, "codec") / 1e6, number_of (need, "codec_stream") / 1e6, number_of (need, "text") / 1e6,
+               number_of (need, "cublas") / 1e6);
   g_print (_ ("          %s\n"), text_of (plan, "sentence"));
   if (!alone)
-    g_print (_ ("          Takes at once: %.0f. Codec: %s. Text encoder: %s.\n"), number_of (plan, "takes_at_once"),
+    g_print (_ ("          Takes: %.0f, at once %.0f, in turns: %.0f; of the card's memory %.0f MB. Codec: %s. Text encoder: %s. cuBLAS: %s.\n"),
+           number_of (plan, "takes"), number_of (plan, "takes_at_once"), number_of (plan, "turns"), number_of (plan, "taken_bytes") / 1e6,
            json_is_true (json_object_get (plan, "codec_on_card")) ? _ ("on the card") : _ ("on the processor"),
-           json_is_true (json_object_get (plan, "text_on_card")) ? _ ("on the card") : _ ("on the processor"));
+           json_is_true (json_object_get (plan, "text_on_card")) ? _ ("on the card") : _ ("on the processor"),
+           json_is_true (json_object_get (plan, "cublas_on_card")) ? _ ("with room of its own") : _ ("not used"));
 }
 
 static void
@@ -322,36 +337,58 @@ report (Doctor *doctor, gboolean json)
   return json_array_size (doctor->problems) ? CW_EXIT_FAILED : CW_EXIT_DONE;
 }
 
+/* What goes together, and what is out of range; FALSE and *result when it was said. */
+static gboolean
+check_options (const Doctor *doctor, gboolean json, int *result)
+{
+  const gboolean of_plan = doctor->precision || doctor->duration_s != NOT_GIVEN || doctor->n_takes != NOT_GIVEN;
+  cw_precision   precision;
+  size_t         n_bytes;
+
+  if (doctor->vram && !doctor->model)
+    *result = cw_command_refuse (json, _ ("--vram goes with --model, whose place on such a card is planned."));
+  else if (of_plan && !doctor->model)
+    *result = cw_command_refuse (json, _ ("--precision, --duration and --takes go with --model, whose place on a card is planned."));
+  else if (doctor->vram && !cw_parse_bytes (doctor->vram, &n_bytes))
+    *result = cw_command_refuse (json, _ ("“%s” is no amount of memory; something like 6G or 800M was expected."), doctor->vram);
+  else if (doctor->precision && !cw_precision_from_name (doctor->precision, &precision))
+    *result = cw_command_refuse (json, _ ("There is no precision “%s”; there are auto, f32, bf16, f16, int8 and int4."), doctor->precision);
+  else if (doctor->duration_s != NOT_GIVEN && !(doctor->duration_s > 0.0))
+    *result = cw_command_refuse (json, _ ("The duration is %g s; more than 0 was expected."), doctor->duration_s);
+  else if (doctor->n_takes != NOT_GIVEN && (doctor->n_takes < 1 || doctor->n_takes > CW_TAKES_MAX))
+    *result = cw_command_refuse (json, _ ("There are %d takes; 1 to %d were expected."), doctor->n_takes, CW_TAKES_MAX);
+  else
+    return TRUE;
+  return FALSE;
+}
+
 int
 cw_command_doctor (int argc, char **argv)
 {
   gboolean           json = FALSE;
-  Doctor             doctor = { json_object (), json_array (), NULL, NULL };
+  Doctor             doctor = { json_object (), json_array (), .duration_s = NOT_GIVEN, .n_takes = NOT_GIVEN };
   const GOptionEntry entries[] = {
     { "model", 'm', 0, G_OPTION_ARG_FILENAME, &doctor.model, N_ ("Say what a card would take of this model"), N_ ("DIR|NAME") },
     { "vram", 0, 0, G_OPTION_ARG_STRING, &doctor.vram, N_ ("With --model: a card with so much memory for it, like 6G (default: this machine's)"),
       N_ ("SIZE") },
+    { "precision", 'p', 0, G_OPTION_ARG_STRING, &doctor.precision, N_ ("With --model: as generate's"), "P" },
+    { "duration", 'd', 0, G_OPTION_ARG_DOUBLE, &doctor.duration_s, N_ ("With --model: of a clip, in seconds (default: the model's window)"), "S" },
+    { "takes", 'n', 0, G_OPTION_ARG_INT, &doctor.n_takes, N_ ("With --model: of one prompt (default: as many as there is room for)"), "N" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, N_ ("Print the report as one JSON object"), NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
-  size_t n_bytes;
-  int    result;
+  int result;
 
   g_option_context_set_summary (context, _ ("Says what works on this machine: engine, models, sound, display, and how the last\n"
                                             "playback went. Exit code 1 when there is a problem."));
   g_option_context_add_main_entries (context, entries, NULL);
-  if (!cw_command_parse (context, &argc, &argv, &result))
-    ;
-  else if (doctor.vram && !doctor.model)
-    result = cw_command_refuse (json, _ ("--vram goes with --model, whose place on such a card is planned."));
-  else if (doctor.vram && !cw_parse_bytes (doctor.vram, &n_bytes))
-    result = cw_command_refuse (json, _ ("“%s” is no amount of memory; something like 6G or 800M was expected."), doctor.vram);
-  else
+  if (cw_command_parse (context, &argc, &argv, &result) && check_options (&doctor, json, &result))
     result = report (&doctor, json);
   json_decref (doctor.report);
   json_decref (doctor.problems);
   g_free (doctor.model);
   g_free (doctor.vram);
+  g_free (doctor.precision);
   return result;
 }

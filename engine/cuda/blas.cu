@@ -24,9 +24,8 @@
 #define HAVE_CUBLAS 0
 #endif
 
-#define COLUMNS_MAX 2048
-#define TERMS_F16   2
-#define TERMS_BF16  3
+#define TERMS_F16  2 /* cw_gpu_blas_terms */
+#define TERMS_BF16 3
 
 /* ---- columns in terms -------------------------------------------------------------------------------------------------- */
 
@@ -104,6 +103,7 @@ typedef struct {
   decltype (&cublasCreate_v2)     create;
   decltype (&cublasDestroy_v2)    destroy;
   decltype (&cublasSetStream_v2)  set_stream;
+  decltype (&cublasSetWorkspace_v2) set_workspace;
   decltype (&cublasGetVersion_v2) version;
   gemm_fn                         gemm;
 } functions;
@@ -111,7 +111,7 @@ typedef struct {
 struct cw_cuda_blas {
   functions      f;
   cublasHandle_t handle;
-  void          *terms;
+  void          *workspace, *terms;
   float         *products, *scales;
   size_t         terms_bytes, product_bytes;
 };
@@ -121,7 +121,7 @@ struct cw_cuda_blas {
 static bool
 find (functions *f)
 {
-  *f = { cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasGetVersion_v2, cublasGemmEx };
+  *f = { cublasCreate_v2, cublasDestroy_v2, cublasSetStream_v2, cublasSetWorkspace_v2, cublasGetVersion_v2, cublasGemmEx };
   return true;
 }
 
@@ -141,9 +141,10 @@ find (functions *f)
   f->create = (decltype (f->create)) dlsym (library, "cublasCreate_v2");
   f->destroy = (decltype (f->destroy)) dlsym (library, "cublasDestroy_v2");
   f->set_stream = (decltype (f->set_stream)) dlsym (library, "cublasSetStream_v2");
+  f->set_workspace = (decltype (f->set_workspace)) dlsym (library, "cublasSetWorkspace_v2");
   f->gemm = (decltype (f->gemm)) dlsym (library, "cublasGemmEx");
   f->version = (decltype (f->version)) dlsym (library, "cublasGetVersion_v2");
-  return f->create && f->destroy && f->set_stream && f->gemm && f->version;
+  return f->create && f->destroy && f->set_stream && f->set_workspace && f->gemm && f->version;
 }
 
 #endif
@@ -173,8 +174,11 @@ cw_cuda_blas_new (void)
 {
   cw_cuda_blas *blas = is_allowed () ? (cw_cuda_blas *) calloc (1, sizeof *blas) : NULL;
 
-  if (blas && find (&blas->f) && blas->f.create (&blas->handle) == CUBLAS_STATUS_SUCCESS)
+  if (blas && find (&blas->f) && cudaMalloc (&blas->workspace, CW_GPU_BLAS_WORKSPACE) == cudaSuccess &&
+      blas->f.create (&blas->handle) == CUBLAS_STATUS_SUCCESS)
     return blas;
+  if (blas)
+    cudaFree (blas->workspace);
   cudaGetLastError (); /* what failed here is no failure of the card's */
   free (blas);
   return NULL;
@@ -186,6 +190,7 @@ cw_cuda_blas_free (cw_cuda_blas *blas)
   if (!blas)
     return;
   blas->f.destroy (blas->handle);
+  cudaFree (blas->workspace);
   cudaFree (blas->terms);
   cudaFree (blas->products);
   cudaFree (blas->scales);
@@ -212,13 +217,13 @@ room (void **memory, size_t *has, size_t n_bytes)
 static bool
 take_room (cw_cuda_blas *blas, const cw_gpu_linear *linear, size_t n_terms)
 {
-  size_t n_out = 0, scales_bytes = blas->scales ? COLUMNS_MAX * sizeof (float) : 0;
+  size_t n_out = 0, scales_bytes = blas->scales ? CW_GPU_BLAS_COLUMNS * sizeof (float) : 0;
 
   for (uint32_t l = 0; l < linear->n_layers; l++)
     n_out = linear->layers[l].n_out > n_out ? linear->layers[l].n_out : n_out;
   return room (&blas->terms, &blas->terms_bytes, linear->n * n_terms * linear->layers[0].n_in * sizeof (uint16_t)) &&
          room ((void **) &blas->products, &blas->product_bytes, linear->n * n_terms * n_out * sizeof (float)) &&
-         room ((void **) &blas->scales, &scales_bytes, COLUMNS_MAX * sizeof (float));
+         room ((void **) &blas->scales, &scales_bytes, CW_GPU_BLAS_COLUMNS * sizeof (float));
 }
 
 template <typename W, int TERMS>
@@ -228,7 +233,8 @@ run (cw_cuda_blas *blas, cudaStream_t stream, const cw_gpu_linear *linear, cudaD
   const unsigned bytes = linear_room (linear, 1, false).total;
   const float    one = 1.0f, zero = 0.0f;
 
-  if (bytes > CW_SHARED_BYTES || !take_room (blas, linear, TERMS) || blas->f.set_stream (blas->handle, stream) != CUBLAS_STATUS_SUCCESS)
+  if (bytes > CW_SHARED_BYTES || !take_room (blas, linear, TERMS) || blas->f.set_stream (blas->handle, stream) != CUBLAS_STATUS_SUCCESS ||
+      blas->f.set_workspace (blas->handle, blas->workspace, CW_GPU_BLAS_WORKSPACE) != CUBLAS_STATUS_SUCCESS) /* which a stream takes away */
     return false;
   *error = CW_LAUNCH ((split<W, TERMS>), linear->n, CW_THREADS, bytes, stream, *linear, (W *) blas->terms, blas->scales);
   for (uint32_t l = 0; l < linear->n_layers && *error == cudaSuccess; l++) {
@@ -287,6 +293,6 @@ cw_cuda_blas_linear (cw_cuda_blas *blas, cudaStream_t stream, const cw_gpu_linea
 bool
 cw_cuda_blas_suits (const cw_gpu_linear *linear)
 {
-  return linear->may_round && linear->n >= CW_BLAS_COLUMNS && linear->n <= COLUMNS_MAX &&
-         (linear->layers[0].dtype == CW_F16 || linear->layers[0].dtype == CW_BF16);
+  return linear->may_round && linear->n >= CW_BLAS_COLUMNS && linear->n <= CW_GPU_BLAS_COLUMNS &&
+         cw_gpu_blas_terms (linear->layers[0].dtype) > 0;
 }

@@ -112,6 +112,7 @@ cw_card_look (cw_card *card)
   card->budget = may > 2 * RESERVE_BYTES ? may - RESERVE_BYTES : may;
   if (card->limit && card->limit < card->budget)
     card->budget = card->limit;
+  card->budget -= card->kept < card->budget ? card->kept : card->budget;
 }
 
 static bool

@@ -21,6 +21,7 @@ typedef struct cw_card {
   cw_gpu_info           info;
   size_t                limit;        /* bytes that the person allows; 0: no limit */
   size_t                budget, used; /* bytes that may be, and that are taken */
+  size_t                kept;         /* bytes beside the budget, for cuBLAS */
   char                  name[32];     /* "cuda", "cuda:1", "cuda-on-cpu" */
 } cw_card;
 

@@ -26,6 +26,7 @@ struct cw_gpu {
   cudaEvent_t  events[CW_GPU_STREAMS]; /* of each stream, for others to wait for */
   cw_cuda_blas *blas;      /* from the first layer on that is for it */
   bool          no_blas;   /* it is not there, or it failed */
+  bool          blas_refused; /* it would take memory that is not its */
 };
 
 struct cw_gpu_graph {
@@ -333,7 +334,7 @@ by_blas (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_linear *layers)
 {
   cudaError_t error = cudaSuccess;
 
-  if (gpu->error != cudaSuccess || gpu->no_blas)
+  if (gpu->error != cudaSuccess || gpu->no_blas || gpu->blas_refused)
     return false;
   if (!gpu->blas)
     gpu->blas = cw_cuda_blas_new ();
@@ -345,6 +346,12 @@ by_blas (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_linear *layers)
   gpu->blas = NULL;
   gpu->no_blas = true;
   return false;
+}
+
+static void
+allow_blas (cw_gpu *gpu, bool allowed)
+{
+  gpu->blas_refused = !allowed;
 }
 
 static void
@@ -433,7 +440,7 @@ transpose (cw_gpu *gpu, cw_gpu_stream stream, float *y, uint32_t ld_y, const flo
 
 static const cw_cuda_module module = {
   CW_CUDA_ABI, NAME,
-  count, describe, error_text, cw_cuda_blas_find,
+  count, describe, error_text, cw_cuda_blas_find, allow_blas,
   open_gpu, close_gpu, memory, status,
   alloc, release, alloc_host, release_host,
   upload, download, copy, copy_rows, zero, wait, done, order,

@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-#define CW_CUDA_ABI     3
+#define CW_CUDA_ABI     4
 #define CW_CUDA_SYMBOL  "clipwright_cuda_module"
 
 #define CW_GPU_STREAMS  2  /* CW_GPU_STEPS, CW_GPU_CODEC */
@@ -53,6 +53,18 @@ typedef struct {
   int    driver_version, runtime_version; /* CUDA's: 13000 is 13.0; driver 0: there is none */
   size_t memory_bytes, free_bytes; /* free: 0 unless the card is open */
 } cw_gpu_info;
+
+/* ---- cuBLAS --------------------------------------------------------------------------------------------------------- */
+
+#define CW_GPU_BLAS_WORKSPACE ((size_t) 32 << 20) /* its own, given to it; what it asks for on the newest cards */
+#define CW_GPU_BLAS_COLUMNS   2048                /* at once, at most */
+
+/* Terms of 16 bits that a column of a layer with such weights becomes for it (blas.cu); 0: such layers are not for it. */
+static inline unsigned
+cw_gpu_blas_terms (int dtype)
+{
+  return dtype == CW_F16 ? 2 : dtype == CW_BF16 ? 3 : 0;
+}
 
 /* ---- linear layers ------------------------------------------------------------------------------------------------ */
 
@@ -254,6 +266,8 @@ typedef struct {
   const char *(*error_text) (int code); /* static */
   /* Is cuBLAS there? *version: 130000 is 13.0; 0: not known. */
   bool (*cublas) (int *version);
+  /* False: from now on the module's own kernels make what cuBLAS could, which takes none of the card's memory. At first it is allowed. */
+  void (*allow_cublas) (cw_gpu *gpu, bool allowed);
 
   /* NULL and *code when the card cannot be used. close frees what is left. */
   cw_gpu *(*open) (int index, int *code);

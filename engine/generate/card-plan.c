@@ -3,6 +3,7 @@
  * card-plan.c: see card-plan.h.
  *
  *     needed   the decoder's weights, and the caches and the workspace of one take with guidance, as long as the window
+ *     then     cuBLAS's memory, where weights of 16 bits give it a part
  *     then     the codec, with the state and the buffers of its stream
  *     then     the text encoder, with what makes the keys and values of texts
  *
@@ -88,6 +89,29 @@ codec_need (const cw_plan_ask *ask, const cw_seanet *decoder, const cw_seanet *e
                          .encoder_stream = cw_product (n_sides, cw_encodec_encoder_card_bytes (encoder, n_books, n_samples)) };
 }
 
+static size_t
+largest (size_t a, size_t b)
+{
+  return a > b ? a : b;
+}
+
+/* blas.cu's rooms for the most columns that come at once: those in terms, their products, their scales; and the workspace. */
+static size_t
+cublas_of (const cw_plan_ask *ask, cw_precision precision)
+{
+  const cw_dtype layers = cw_stored_dtype (cw_plan_storage (precision, CW_STORE_INT4), ask->decoder_file);
+  const cw_dtype texts = cw_stored_dtype (cw_plan_storage (precision, CW_STORE_INT8), ask->text_file);
+  const size_t   n_terms = largest (cw_gpu_blas_terms (layers), cw_gpu_blas_terms (texts));
+  const size_t   width = largest (largest (ask->decoder.width, ask->decoder.ffn), largest (ask->text.width, ask->text.ffn));
+  const size_t   together = ask->whole ? ask->n_frames : 2 * cw_musicgen_card_batch (2);
+  const size_t   n_columns = largest (together < CW_GPU_BLAS_COLUMNS ? together : CW_GPU_BLAS_COLUMNS, CW_PLAN_TEXT_TOKENS);
+  const size_t   column = cw_product (cw_product (n_terms, width), sizeof (uint16_t) + sizeof (float));
+
+  if (!ask->cublas || n_terms == 0)
+    return 0;
+  return cw_sum (CW_GPU_BLAS_WORKSPACE, cw_sum (cw_product (n_columns, column), CW_GPU_BLAS_COLUMNS * sizeof (float)));
+}
+
 static cw_plan_need
 need_of (const cw_plan_ask *ask, const cw_seanet *decoder, const cw_seanet *encoder, cw_precision precision)
 {
@@ -105,8 +129,9 @@ need_of (const cw_plan_ask *ask, const cw_seanet *decoder, const cw_seanet *enco
   need.text = cw_t5_card_weight_bytes (&ask->text, cw_stored_dtype (wide, ask->text_file));
   if (!ask->whole) /* whose few texts the processor reads into keys and values */
     need.text = cw_sum (need.text, cw_musicgen_card_text_weight_bytes (&ask->decoder, narrow, ask->decoder_file));
+  need.cublas = cublas_of (ask, precision);
   need.clip = cw_sum (need.weights, cw_sum (need.caches, need.workspace));
-  need.total = cw_sum (cw_sum (need.clip, need.text), cw_sum (need.codec, need.codec_stream));
+  need.total = cw_sum (cw_sum (need.clip, cw_sum (need.text, need.cublas)), cw_sum (need.codec, need.codec_stream));
   return need;
 }
 
@@ -229,6 +254,9 @@ choose_rest (cw_plan *plan)
   const cw_plan_need *need = &plan->needs[plan->precision];
   size_t              taken = plan->on_card ? need->clip : 0;
 
+  plan->cublas_on_card = need->cublas > 0 && cw_sum (taken, need->cublas) <= plan->budget_bytes;
+  if (plan->cublas_on_card)
+    taken += need->cublas;
   plan->codec_on_card = cw_sum (taken, cw_sum (need->codec, need->codec_stream)) <= plan->budget_bytes;
   if (plan->codec_on_card)
     taken += need->codec + need->codec_stream;
@@ -241,15 +269,18 @@ count_takes (cw_plan *plan, const cw_plan_ask *ask)
 {
   const cw_plan_need *need = &plan->needs[plan->precision];
   const size_t        codec = plan->codec_on_card ? need->codec : 0, stream = plan->codec_on_card ? need->codec_stream : 0;
-  const size_t        there = cw_sum (cw_sum (need->weights, codec), plan->text_on_card ? need->text : 0);
+  const size_t        others = cw_sum (plan->text_on_card ? need->text : 0, plan->cublas_on_card ? need->cublas : 0);
+  const size_t        there = cw_sum (cw_sum (plan->on_card ? need->weights : 0, codec), others);
 
   plan->n_takes = 0;
-  for (unsigned n = 1; plan->on_card && n <= CW_TAKES_MAX; n++) {
-    const size_t run = cw_sum (caches_of (ask, plan->precision, n), work_of (ask, n));
+  plan->taken_bytes = plan->on_card ? there : cw_sum (there, stream);
+  for (unsigned n = 1; plan->on_card && n <= (ask->n_takes ? ask->n_takes : CW_TAKES_MAX); n++) {
+    const size_t run = cw_sum (caches_of (ask, plan->precision, n), work_of (ask, n)), taken = cw_sum (there, cw_sum (run, cw_product (n, stream)));
 
-    if (cw_sum (there, cw_sum (run, cw_product (n, stream))) > plan->budget_bytes)
+    if (taken > plan->budget_bytes)
       return;
     plan->n_takes = n;
+    plan->taken_bytes = taken;
   }
 }
 
@@ -278,6 +309,7 @@ choose_codec (cw_plan *plan, const cw_plan_ask *ask)
   plan->precision = ask->on_cpu;
   plan->on_card = plan->codec_on_card = plan->needs[plan->precision].clip <= plan->budget_bytes;
   plan->lowered = !plan->on_card;
+  plan->taken_bytes = plan->on_card ? plan->needs[plan->precision].clip : 0;
   say_codec (plan, ask);
 }
 

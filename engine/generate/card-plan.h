@@ -24,8 +24,10 @@ typedef struct {
   cw_precision on_cpu;                    /* that the processor takes when the card does not: @asked, or what auto is there */
   bool         small;                     /* auto begins with f32, not f16: as on the processor */
   const char  *card;                      /* its name, for sentences; NULL: one that is not here */
+  bool         cublas;                    /* it is there */
+  unsigned     n_takes;                   /* that are wanted at once, at most; 0: CW_TAKES_MAX */
   size_t       budget;                    /* bytes */
-  size_t       n_frames;                  /* of a clip: the window's */
+  size_t       n_frames;                  /* of a clip: the window's, or fewer */
   double       clip_s;                    /* the same, for sentences */
 } cw_plan_ask;
 

@@ -144,15 +144,27 @@ set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
                               .codec_file = codec_dtype (weights),
                               .text_file = cw_weights_dtype (weights, "text_encoder.encoder.block.0.layer.0.SelfAttention.q.weight"),
                               .asked = asked, .on_cpu = precision_on_cpu (model, asked), .small = is_small (model),
-                              .n_frames = model->window_frames, .budget = model->vram_bytes };
+                              .n_frames = model->window_frames, .budget = model->wished.vram_bytes };
   if (parts->decoder) {
     model->ask.decoder = *parts->decoder;
     model->ask.text = *parts->text;
   } else {
     model->ask.n_frames = parts->codec->chunk_samples ? cw_encodec_n_frames (parts->codec, parts->codec->chunk_samples) : CW_DECODE_PUSH_FRAMES;
   }
+  if (parts->decoder && model->wished.clip_s > 0.0) {
+    const double n = model->wished.clip_s * (double) parts->codec->rate_hz / (double) parts->codec->hop_samples;
+
+    if (n < (double) model->ask.n_frames)
+      model->ask.n_frames = n > 1.5 ? (size_t) (n + 0.5) : 1;
+  }
+  model->ask.n_takes = model->wished.n_takes;
   model->ask.clip_s = (double) model->ask.n_frames * (double) parts->codec->hop_samples / (double) parts->codec->rate_hz;
-  if (!model->vram_bytes) {
+  model->ask.cublas = true;
+  if (!model->wished.vram_bytes) {
+    int version;
+
+    model->ask.cublas = card->module->cublas (&version);
+    card->kept = 0;
     cw_card_look (card);
     model->ask.budget = card->budget > card->used ? card->budget - card->used : 0;
     model->ask.card = card->info.name;
@@ -166,7 +178,7 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
   const cw_precision asked = options && !model->only_looked_at ? options->precision : CW_PRECISION_F32;
   cw_precision      *precision = &model->info.precision;
 
-  if (!model->only_looked_at && (model->vram_bytes || cw_engine_well_card (model->engine))) {
+  if (!model->only_looked_at && (model->wished.vram_bytes || cw_engine_well_card (model->engine))) {
     set_ask (model, asked, parts);
     if (!model->settled && !cw_plan_make (&model->plan, &model->ask, error))
       return false;
@@ -194,6 +206,9 @@ cw_model_move_to_card (cw_model *model, cw_error *trouble)
   const cw_plan_need *need = &model->plan.needs[model->info.precision];
   const bool          there = model->planned && model->plan.on_card && model->musicgen;
 
+  card->module->allow_cublas (card->gpu, model->plan.cublas_on_card);
+  card->kept = model->plan.cublas_on_card ? need->cublas : 0;
+  cw_card_look (card);
   if (there && !cw_musicgen_to_card (model->musicgen, card, trouble))
     return false;
   if (there)
@@ -326,14 +341,16 @@ cw_model_load (cw_engine *engine, const char *folder, const cw_model_options *op
 }
 
 cw_status
-cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, size_t vram_bytes, cw_plan *plan, cw_error *error)
+cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, const cw_plan_request *request, cw_plan *plan,
+               cw_error *error)
 {
   cw_error  spare;
   cw_model *model = begin (engine, folder, options, error = error ? error : &spare);
 
   if (model) {
     model->only_planned = true;
-    model->vram_bytes = vram_bytes;
+    if (request)
+      model->wished = *request;
   }
   if (!(model = load (model, options, error)))
     return error->code;

@@ -50,7 +50,7 @@ struct cw_model {
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */
   bool          only_looked_at; /* cw_model_check: values are not read */
   bool          only_planned;  /* cw_model_plan: nothing is loaded */
-  size_t        vram_bytes;    /* of a card that is imagined; 0: the engine's */
+  cw_plan_request wished;      /* what is planned for; all 0 of a model that is loaded */
   double        stride;        /* how far the window moves on by default, as a part of it; 0: it cannot extend */
 };
 

@@ -169,20 +169,30 @@ typedef struct {
   size_t weights, caches, workspace; /* the decoder's; of one take with guidance, as long as the window */
   size_t codec, codec_stream;        /* the codec's weights; its state and buffers for such a take */
   size_t text;                       /* the text encoder, and what makes the keys and values of texts */
+  size_t cublas;                     /* its workspace and its columns; 0 where it has no part: the weights are no 16-bit ones */
   size_t encoder, encoder_stream;    /* the codec's encoder and a stream of it: only as long as a sound is read, beside what is there then */
   size_t clip;                       /* what is needed: the first three; of a codec alone it and its stream */
   size_t total;                      /* without the encoder, but of a codec alone with it */
 } cw_plan_need;
 
+/* What is planned for. */
+typedef struct {
+  size_t   vram_bytes; /* of a card that need not be there, with cuBLAS; 0: the engine's */
+  double   clip_s;     /* 0, or longer than the model's window: the window */
+  unsigned n_takes;    /* 0: as many as there is room for */
+} cw_plan_request;
+
 /* How a model goes to a card: decided before a weight is read. */
 typedef struct {
   bool         on_card;        /* else the processor makes the clips; of a codec alone: else it decodes and encodes */
   bool         codec_on_card, text_on_card; /* else the processor decodes the sound, reads the texts */
+  bool         cublas_on_card; /* its memory is kept; else the program's own kernels do without it */
   bool         lowered;        /* there was no room for the best: see sentence */
   cw_precision precision;      /* that is used, there or there */
   size_t       budget_bytes;   /* of the card's memory */
   double       clip_s;         /* what is planned for: clips so long */
-  unsigned     n_takes;        /* that there is room for at once, at most CW_TAKES_MAX; more are made in several turns */
+  unsigned     n_takes;        /* that there is room for at once, at most CW_TAKES_MAX, or as many as were asked for; more are made in turns */
+  size_t       taken_bytes;    /* of the card's memory, with so many takes */
   cw_plan_need needs[CW_N_PRECISIONS]; /* of each precision; 0 for auto */
   char         sentence[480];  /* what was needed, what was there, what is done */
 } cw_plan;
@@ -201,10 +211,10 @@ cw_model            *cw_model_load (cw_engine *engine, const char *folder, const
  * codec's, whose matrices are computed. Takes seconds at most, and little memory. */
 cw_status            cw_model_check (cw_engine *engine, const char *folder, const cw_model_options *options, cw_error *error);
 void                 cw_model_free (cw_model *model);
-/* What cw_model_load would do with the engine's card, or with one that has @vram_bytes for it (0: the engine's). Reads the model's
+/* What cw_model_load would do with the engine's card, or with another, for such clips. @request NULL: all 0. Reads the model's
  * configuration and headers. CW_ERROR_DEVICE when there is no card and no size of one. */
-cw_status            cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, size_t vram_bytes, cw_plan *plan,
-                                    cw_error *error);
+cw_status            cw_model_plan (cw_engine *engine, const char *folder, const cw_model_options *options, const cw_plan_request *request,
+                                    cw_plan *plan, cw_error *error);
 const cw_model_info *cw_model_get_info (const cw_model *model); /* owned by the model */
 
 /* ---- a request and what comes back -------------------------------------------------------------------------- */

@@ -310,8 +310,38 @@ class Command(unittest.TestCase):
         self.assertIn("The processor makes the clips", plans[1]["sentence"])
         self.assertIn("4295 MB", subprocess.run([PROGRAM, "doctor", "-m", "starter", "--vram", "4G"], stdout=subprocess.PIPE, env=environment,
                                                 text=True).stdout)
-        for arguments in (["--vram", "4G"], ["-m", "starter", "--vram", "much"]):
+        for arguments in (["--vram", "4G"], ["-m", "starter", "--vram", "much"], ["-p", "f16"], ["-d", "2"], ["-n", "2"],
+                          *(["-m", "starter", *wrong] for wrong in (["-p", "f8"], ["-d", "0"], ["-d", "nan"], ["-n", "0"], ["-n", "17"]))):
             run("doctor", *arguments, code=2)
+
+    def test_plan_of_a_clip(self):
+        environment = dict(os.environ, HOME=self.folder, ASAN_OPTIONS="detect_leaks=0")
+        plan = lambda *arguments: json.loads(subprocess.run([PROGRAM, "doctor", "--json", "-m", "starter", "--vram", "4G", *arguments],
+                                                            stdout=subprocess.PIPE, env=environment).stdout)["plan"]
+        whole, short = plan(), plan("-d", "1")
+        self.assertLess(short["needs"]["f16"]["caches"], whole["needs"]["f16"]["caches"])
+        self.assertEqual(short["needs"]["f16"]["weights"], whole["needs"]["f16"]["weights"])
+        self.assertAlmostEqual(short["clip_s"], 1, delta=0.02)
+        self.assertEqual(plan("-d", "1000"), whole)  # whose windows follow one another
+        # takes: no more than were asked for at once, the rest in turns
+        one, four = plan("-n", "1"), plan("-n", "4")
+        self.assertEqual((one["takes"], one["takes_at_once"], one["turns"]), (1, 1, 1))
+        self.assertEqual((four["takes"], four["takes_at_once"], four["turns"]), (4, 4, 1))
+        self.assertLess(one["taken_bytes"], four["taken_bytes"])
+        need = four["needs"][four["precision"]]
+        fits = one["taken_bytes"] + 2 * (four["taken_bytes"] - one["taken_bytes"]) // 3 + 1000  # three
+        turns = plan("-n", "4", "--vram", str(fits), "-p", four["precision"])
+        self.assertEqual((turns["takes"], turns["takes_at_once"], turns["turns"], turns["decoder_on_card"]), (4, 3, 2, True))
+        # a precision that was asked for is taken or nothing is
+        self.assertEqual([plan("-p", p)["precision"] for p in ("f32", "bf16", "f16", "int8", "int4")], ["f32", "bf16", "f16", "int8", "int4"])
+        # cuBLAS takes weights of 16 bits; its memory is kept, and counted
+        self.assertGreater(whole["needs"]["f16"]["cublas"], 32 << 20)
+        self.assertEqual(whole["needs"]["int8"]["cublas"], 0)
+        self.assertTrue(plan("-p", "f16")["cublas_on_card"])
+        self.assertFalse(plan("-p", "int8")["cublas_on_card"])
+        self.assertGreater(plan("-p", "f16", "-n", "1")["taken_bytes"], 32 << 20)
+        self.assertFalse(plan("-p", "f16", "--vram", str(32 << 20))["cublas_on_card"])
+        self.assertGreater(need["weights"], 0)
 
     def test_help(self):
         for arguments in (["--help"], ["--version"]):

@@ -284,6 +284,41 @@ test_many_columns (cw_dtype dtype, cw_gpu_prologue prologue)
   leave (&p);
 }
 
+/* What cuBLAS takes of the card's memory is what a plan keeps for it (generate/card-plan.c), and nothing where it is refused. */
+static void
+test_memory_of_cublas (void)
+{
+  enum { N = 64, IN = 130, OUT = 150 };
+  const size_t  expected = CW_GPU_BLAS_WORKSPACE + N * cw_gpu_blas_terms (CW_F16) * (IN * sizeof (uint16_t) + OUT * sizeof (float)) +
+                          CW_GPU_BLAS_COLUMNS * sizeof (float);
+  cw_error      error = { 0 };
+  cw_card      *own = cw_card_open (card->name, 0, &error);
+  cw_card_arena arena = { .card = own };
+  int           version;
+  size_t        before, after, total;
+
+  if (!own || strcmp (card->name, "cuda-on-cpu") != 0 || !own->module->cublas (&version)) { /* a card gives memory in pieces of its own size */
+    cw_card_close (own);
+    return;
+  }
+  for (int allowed = 0; allowed < 2; allowed++) {
+    const float        *x = cw_card_new (&arena, float, N *IN);
+    const cw_gpu_linear linear = { .layers = { { .w = cw_card_take (&arena, OUT * IN, 2), .n_out = OUT, .n_in = IN, .dtype = CW_F16 } },
+                                   .y = { cw_card_new (&arena, float, N *OUT) }, .n_layers = 1, .n = N, .ld_x = IN, .ld_y = OUT, .x = x, .may_round = true };
+
+    own->module->zero (own->gpu, CW_GPU_STEPS, (void *) x, N * IN * sizeof *x);
+    own->module->zero (own->gpu, CW_GPU_STEPS, (void *) linear.layers[0].w, OUT * IN * 2);
+    own->module->allow_cublas (own->gpu, allowed);
+    own->module->memory (own->gpu, &before, &total);
+    own->module->linear (own->gpu, CW_GPU_STEPS, &linear);
+    own->module->wait (own->gpu, CW_GPU_STEPS);
+    own->module->memory (own->gpu, &after, &total);
+    CHECK (before - after == (allowed ? expected : 0), "cuBLAS took %zu bytes, expected %zu", before - after, allowed ? expected : 0);
+  }
+  cw_card_arena_free (&arena);
+  cw_card_close (own);
+}
+
 static void
 test_layer_norm (size_t n, size_t c, bool with_beta)
 {
@@ -883,6 +918,7 @@ main (int argc, char **argv)
   test_layer_norm (9, 66, false);
   test_attentions ();
   test_order ();
+  test_memory_of_cublas ();
   test_append (CW_F32, CW_F32);
   test_append (CW_F16, CW_F16);
   test_append (CW_F32, CW_I8);

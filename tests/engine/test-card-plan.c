@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "cuda/module.h"
 #include "generate/card-plan.h"
 
 #define GB(x) ((size_t) ((x) * 1e9))
@@ -171,6 +172,33 @@ test_lower (void)
   CHECK (!plan.on_card && plan.precision == CW_PRECISION_INT8 && plan.n_takes == 0, "%s", plan.sentence);
 }
 
+/* Its memory is kept behind the decoder's and before the others', for weights of 16 bits; shorter clips and fewer takes leave more. */
+static void
+test_cublas_and_wishes (void)
+{
+  cw_plan_ask  ask = ask_of (&medium, 24.0);
+  const size_t expected = CW_GPU_BLAS_WORKSPACE + 64 * 2 * 4 * 1536 * (2 + 4) + 2048 * 4;
+  cw_plan      without = plan_of (&ask), with, one, few;
+
+  ask.cublas = true;
+  with = plan_of (&ask);
+  CHECK (with.needs[CW_PRECISION_F16].cublas == expected && with.cublas_on_card, "%zu, %zu", with.needs[CW_PRECISION_F16].cublas, expected);
+  CHECK (with.needs[CW_PRECISION_BF16].cublas == CW_GPU_BLAS_WORKSPACE + 64 * 3 * 4 * 1536 * (2 + 4) + 2048 * 4, "bf16 has three terms");
+  CHECK (with.needs[CW_PRECISION_INT8].cublas == 0 && with.needs[CW_PRECISION_INT4].cublas == 0, "8 and 4 bits are not for it");
+  CHECK (with.needs[CW_PRECISION_F16].total == without.needs[CW_PRECISION_F16].total + expected, "it is in the total");
+  CHECK (with.needs[CW_PRECISION_F16].clip == without.needs[CW_PRECISION_F16].clip && !without.cublas_on_card, "it is not needed");
+  ask.budget = with.needs[CW_PRECISION_F16].clip + expected - 1;
+  with = plan_of (&ask);
+  CHECK (with.on_card && with.precision == CW_PRECISION_F16 && !with.cublas_on_card, "%s", with.sentence);
+  ask.budget = GB (24.0);
+  ask.n_takes = 1;
+  one = plan_of (&ask);
+  CHECK (one.n_takes == 1 && one.taken_bytes == one.needs[CW_PRECISION_F16].total, "%zu of %zu", one.taken_bytes, one.needs[CW_PRECISION_F16].total);
+  ask.n_takes = 3;
+  few = plan_of (&ask);
+  CHECK (few.n_takes == 3 && few.taken_bytes > one.taken_bytes && few.taken_bytes <= few.budget_bytes, "%u takes, %zu", few.n_takes, few.taken_bytes);
+}
+
 /* Sizes that a file may name: nothing wraps around, and nothing goes to the card. */
 static void
 test_overflow (void)
@@ -244,6 +272,7 @@ main (void)
   test_edge ();
   test_asked ();
   test_lower ();
+  test_cublas_and_wishes ();
   test_overflow ();
   test_whole ();
   test_codec_alone ();
