@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 import torch
+from scipy.ndimage import median_filter
 
 import parallel
 from codec import HOP, RATE_HZ
@@ -50,8 +51,7 @@ def band_energies(x):
 
 
 def median_over_bins(s, n):
-    padded = torch.nn.functional.pad(torch.from_numpy(s)[None], (0, 0, n // 2, n // 2), mode="replicate")
-    return padded.unfold(1, n, 1).median(-1).values[0].numpy()
+    return np.stack([median_filter(frame, n, mode="nearest") for frame in np.ascontiguousarray(s.T)], 1)
 
 
 def peaks(s, low_hz, high_hz, hz_per_bin):

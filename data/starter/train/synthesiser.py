@@ -10,7 +10,6 @@ random bursts of a band, turned at a rate of their own so that they do not repea
 channels, in pairs of opposite sign that are small, where ELU is nearly linear. Training begins from here.
 
 The encoder is analyser.py's; train_codec.py --stage encoder goes on from there.
-RUN/codes.npy are the codes of every clip, by partials.npy and the codebooks, so the language model need not wait for the encoder.
 """
 import argparse
 import json
@@ -23,14 +22,13 @@ import torch
 import analyser
 import codec
 import held
-from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ, louder
+from partials import CENTRE, EDGES_HZ, FLOOR, N_BANDS, N_TONES, SHORT, TONES_HZ
 
 HEADROOM = 0.2  # amplitude at which a voice saturates: there ELU ceases to be an exponential
 SWING = 0.2  # nepers by which an oscillator moves its channel
 OPEN = 10.0  # of a gate
 GATE, AUDIBLE = 24.0, 0.3  # how steeply, and at which latent, a voice's gate opens
 SMALL = 0.05  # the size at which samples pass the ELUs
-LEVEL_DB = {"loud": -8, "soft": -3, "": -4}  # by which what is made is louder than what was learned: voices may meet in phase
 N_WIDE = 21  # of the bands, the highest, have two voices of noise
 THIRDS = 2 * np.pi / 3 * np.arange(3)
 WINDOW = np.hanning(SHORT + 1)[:-1]
@@ -150,26 +148,6 @@ def write_books(model, steady, live, n_vectors=90000):
 
 
 @torch.no_grad()
-def language(model, steady, live):
-    """Codes [clip, book, frame] as the language model shall learn them."""
-    books, out = [layer.codebook for layer in model.quantizer.layers], []
-    for a, b in zip(torch.from_numpy(steady).split(64), torch.from_numpy(live).split(64)):
-        a, b = a.reshape(-1, codec.WIDTH), b.reshape(-1, codec.WIDTH)
-        total, codes = codec.nearest_sum(books[:-1], a)
-        codes.append(codec.nearest_entry(b - total, books[-1].embed))
-        out.append(torch.stack(codes).view(len(books), -1, steady.shape[1]).transpose(0, 1))
-    return torch.cat(out)
-
-
-def steady_and_live(latents, abouts):
-    """[clip, frame, WIDTH] twice, at the level at which the language model speaks: all of it held; only the tones held."""
-    live = np.stack([louder(x, LEVEL_DB[about["level"]]) for x, about in zip(latents, abouts)]).astype(np.float32)
-    steady = np.stack([held.held(x) for x in live])
-    live[:, :, :N_TONES] = steady[:, :, :N_TONES]
-    return steady, live
-
-
-@torch.no_grad()
 def start(clips, latents, steady, live, n_fit):
     """clips int16 [clip, sample], latents and the others [clip, frame, WIDTH]."""
     model = codec.for_training(codec.make())
@@ -186,22 +164,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("run")
-    parser.add_argument("--fit", type=int, default=500, help="clips from which the encoder's last layer is solved")
+    parser.add_argument("--clips", type=int, default=7000, help="from which the codebooks are made")
+    parser.add_argument("--fit", type=int, default=500, help="of them, from which the encoder's last layer is solved")
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(1)
     os.makedirs(args.run, exist_ok=True)
     with open(f"{args.data}/meta.json") as file:
         abouts = json.load(file)["clips"]
-    latents = np.load(f"{args.data}/partials.npy").astype(np.float32)
-    steady, live = steady_and_live(latents, abouts)
-    n_train = int(len(latents) * codec.TRAIN_SHARE)
+    n = min(args.clips, int(len(abouts) * codec.TRAIN_SHARE))
+    latents = np.load(f"{args.data}/partials.npy", mmap_mode="r")[:n].astype(np.float32)
+    steady, live = held.steady_and_live(latents, abouts)
     print("held stretches a clip", held.starts(steady).sum() / len(steady), flush=True)
-    model = start(np.load(f"{args.data}/clips.npy", mmap_mode="r")[:n_train], latents[:n_train], steady[:n_train], live[:n_train], args.fit)
+    model = start(np.load(f"{args.data}/clips.npy", mmap_mode="r")[:n], latents, steady, live, args.fit)
     torch.save({"model": model.state_dict(), "stage": "start", "step": 0}, f"{args.run}/codec.pt")
-    codes = language(model, steady, live)
-    np.save(f"{args.run}/codes.npy", codes.numpy().astype(np.uint16))
-    print("entries used", [len(codes[:, k].unique()) for k in range(codec.BOOKS)])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""train_lm.py DATA RUN --steps N: trains RUN/lm.pt on RUN/codes.npy (synthesiser.py, encode.py), going on from it if it is there (make a
+"""train_lm.py DATA RUN --steps N: trains RUN/lm.pt on RUN/codes.npy (encode.py), going on from it if it is there (make a
 file RUN/stop to stop).
 
 Every clip is seen with a new wording each time; the first steps see only how clips start. The learning rate falls along a cosine over the
@@ -21,18 +21,17 @@ import lm
 import parallel
 
 SAVE_EVERY, LOG_EVERY, TEST_EVERY = 100, 25, 200
-DROP, DROPOUT, EARLY = 0.1, 0.1, 4.0
+DROP, DROPOUT, EARLY, REPEATS = 0.1, 0.1, 4.0, 0.25
 N_SHORT_STEPS, N_SHORT_FRAMES, SHORT_BATCHES = 500, 16, 6  # first only the starts of more clips, in which it is the text that tells
+GOES_ON, N_GIVEN = 0.25, 50  # the share of steps in which clips begin later, as a window does that goes on with a clip, and the frames that are given then
 WEIGHTS = torch.tensor([2.0, 1.3, 1.0, 0.4])  # of the books: the first say what it is
 
 
 def work(args, team):
     with open(f"{args.data}/meta.json") as file:
         abouts = json.load(file)["clips"]
-    codes = torch.from_numpy(np.load(f"{args.run}/codes.npy").astype(np.int64))
+    variants = torch.from_numpy(np.load(f"{args.run}/codes.npy").astype(np.int16))  # an entry's number is below 2^15
     n_train = int(len(abouts) * codec.TRAIN_SHARE)
-    held = list(range(n_train, len(codes))) or list(range(len(codes) - 64, len(codes)))
-    n_train = min(n_train, len(codes) - len(held) if held[0] < n_train else len(codes))
     if team.process == 0:
         lm.tokenizer(args.run, abouts[:n_train])
     team.sum(torch.zeros(1))
@@ -50,11 +49,12 @@ def work(args, team):
         if "optimizer" in old:
             optimizer.load_state_dict(old["optimizer"])
         step = old["step"]
+    together = random.Random(args.seed * 1000 + step)  # what all processes do alike, so that none waits
     r = random.Random(args.seed * 1000 + step * 10 + team.process)
     torch.manual_seed(args.seed + step + team.process)
     if team.process == 0:
         print("parameters:", sum(p.numel() for p in trained), "pieces:", len(pieces), "clips:", n_train, flush=True)
-    test = random.Random(0).sample(held, min(64, len(held)))
+    test = random.Random(0).sample(range(n_train, len(abouts)), min(64, len(abouts) - n_train))
     test_texts = [captions.caption(random.Random(i), abouts[i], captions.HELD_OUT) for i in test]
     weights, order, sums, n_summed, began = WEIGHTS / WEIGHTS.sum(), [], 0, 0, time.time()
 
@@ -72,8 +72,13 @@ def work(args, team):
         if len(order) < n:
             order = r.sample(range(n_train), n_train)
         picked = [order.pop() for _ in range(n)]
-        seen = codes[picked, :, :N_SHORT_FRAMES] if short else codes[picked]
-        each = lm.losses(model, pieces, seen, [captions.caption(r, abouts[i]) for i in picked], DROP, EARLY)
+        clips = variants[picked, torch.randint(variants.shape[1], (n,))].long()
+        first = together.randrange(1, clips.shape[2] // 2) if not short and together.random() < GOES_ON else 0
+        texts = [captions.caption(r, abouts[i]) for i in picked]
+        if first:
+            each = lm.losses(model, pieces, clips[:, :, first:], texts, DROP, n_given=N_GIVEN, repeats=REPEATS)
+        else:
+            each = lm.losses(model, pieces, clips[:, :, :N_SHORT_FRAMES if short else None], texts, DROP, EARLY, repeats=REPEATS)
         optimizer.zero_grad()
         (each * weights).sum().backward()
         team.average_gradients(trained)
@@ -88,7 +93,7 @@ def work(args, team):
                 if step % TEST_EVERY == 0:
                     model.eval()
                     with torch.no_grad():
-                        tested = torch.stack([lm.losses(model, pieces, codes[test[i:i + 16]], test_texts[i:i + 16], 0)
+                        tested = torch.stack([lm.losses(model, pieces, variants[test[i:i + 16], 0].long(), test_texts[i:i + 16], 0)
                                               for i in range(0, len(test), 16)])
                     model.train()
                     log["held_out"] = round(float(tested.mean()), 4)
