@@ -49,6 +49,8 @@ FRAMES = ["{}", "{}", "{}", "{}", "a {}", "the {}", "some {}", "sound of {}", "t
           "{} loop", "{} sample", "music with {}", "{} playing", "solo {}"]
 HELD_OUT = ["please make {}", "I would like to hear {}", "give me {} for my track", "audio clip: {}", "an example of {}", "{}, thank you"]
 
+PLAIN = 0.15  # of the captions that say nothing but what it is
+
 
 def words(r, about, chance=0.7):
     """What else a caption says: most of what was set, in any order, and now and then words that mean nothing here."""
@@ -82,7 +84,7 @@ def name(r, about):
 
 
 def caption(r, about, frames=FRAMES, chance=0.7):
-    subject, more = name(r, about), words(r, about, chance)
+    subject, more = name(r, about), [] if r.random() < PLAIN else words(r, about, chance)
     cut = r.randint(0, len(more))
     before, after = (more[:cut], more[cut:])
     if r.random() < 0.3:
