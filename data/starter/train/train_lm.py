@@ -21,7 +21,7 @@ import lm
 import parallel
 
 SAVE_EVERY, LOG_EVERY, TEST_EVERY = 100, 25, 200
-DROP, DROPOUT, EARLY, REPEATS = 0.1, 0.1, 4.0, 0.25
+DROP, DROPOUT, EARLY, REPEATS, LATE = 0.1, 0.1, 4.0, 0.25, 0.3
 N_SHORT_STEPS, N_SHORT_FRAMES, SHORT_BATCHES = 500, 16, 6  # first only the starts of more clips, in which it is the text that tells
 GOES_ON, N_GIVEN = 0.25, 50  # the share of steps in which clips begin later, as a window does that goes on with a clip, and the frames that are given then
 WEIGHTS = torch.tensor([2.0, 1.3, 1.0, 0.4])  # of the books: the first say what it is
@@ -52,6 +52,7 @@ def work(args, team):
     together = random.Random(args.seed * 1000 + step)  # what all processes do alike, so that none waits
     r = random.Random(args.seed * 1000 + step * 10 + team.process)
     torch.manual_seed(args.seed + step + team.process)
+    np.random.seed(args.seed + step + team.process)
     if team.process == 0:
         print("parameters:", sum(p.numel() for p in trained), "pieces:", len(pieces), "clips:", n_train, flush=True)
     test = random.Random(0).sample(range(n_train, len(abouts)), min(64, len(abouts) - n_train))
@@ -76,9 +77,9 @@ def work(args, team):
         first = together.randrange(1, clips.shape[2] // 2) if not short and together.random() < GOES_ON else 0
         texts = [captions.caption(r, abouts[i]) for i in picked]
         if first:
-            each = lm.losses(model, pieces, clips[:, :, first:], texts, DROP, n_given=N_GIVEN, repeats=REPEATS)
+            each = lm.losses(model, pieces, clips[:, :, first:], texts, DROP, n_given=N_GIVEN, repeats=REPEATS, late=LATE)
         else:
-            each = lm.losses(model, pieces, clips[:, :, :N_SHORT_FRAMES if short else None], texts, DROP, EARLY, repeats=REPEATS)
+            each = lm.losses(model, pieces, clips[:, :, :N_SHORT_FRAMES if short else None], texts, DROP, EARLY, repeats=REPEATS, late=LATE)
         optimizer.zero_grad()
         (each * weights).sum().backward()
         team.average_gradients(trained)
