@@ -92,14 +92,14 @@ report (const Options *options, const cw_codes_info *info, guint64 n_samples, co
   const double     duration_s = (double) n_samples / info->rate_hz;
   g_autofree char *shown = g_filename_display_name (options->output);
 
-  if (options->json)
+  if (options->json) {
     cw_command_print_json (json_pack ("{s:s, s:f, s:I, s:I, s:I, s:b, s:s?}", "path", shown, "duration_s", duration_s, "samples",
                                       (json_int_t) n_samples, "rate_hz", (json_int_t) info->rate_hz, "channels",
                                       (json_int_t) info->n_channels, "stopped", (int) stopped, "notice", notice));
-  else if (notice)
-    g_printerr ("%s\n", notice);
-  if (options->json)
     return;
+  }
+  if (notice)
+    g_printerr ("%s\n", notice);
   if (stopped && !options->quiet)
     g_print (_ ("Stopped; the first %.1f s are in %s\n"), duration_s, shown);
   else if (!options->quiet)

@@ -116,8 +116,8 @@ check_models (Doctor *doctor, cw_engine *engine)
 static json_t *
 need_to_json (const cw_plan_need *need)
 {
-  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches", (json_int_t) need->caches, "workspace",
-                    (json_int_t) need->workspace, "codec", (json_int_t) need->codec, "codec_stream", (json_int_t) need->codec_stream, "text",
+  return json_pack ("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "weights", (json_int_t) need->weights, "caches",
+                    (json_int_t) need->caches, "workspace", (json_int_t) need->workspace, "codec", (json_int_t) need->codec, "codec_stream", (json_int_t) need->codec_stream, "text",
                     (json_int_t) need->text, "cublas", (json_int_t) need->cublas, "encoder", (json_int_t) need->encoder, "encoder_stream",
                     (json_int_t) need->encoder_stream, "total", (json_int_t) need->total);
 }
@@ -133,9 +133,9 @@ plan_to_json (const cw_plan *plan, const char *name, int n_takes)
     json_object_set_new (needs, cw_precision_name (p), need_to_json (&plan->needs[p]));
   return json_pack ("{s:s, s:b, s:b, s:b, s:b, s:s, s:I, s:f, s:i, s:i, s:i, s:I, s:o, s:s}", "model", name, "decoder_on_card",
                     plan->on_card, "codec_on_card", plan->codec_on_card, "text_on_card", plan->text_on_card, "cublas_on_card",
-                    plan->cublas_on_card, "precision", cw_precision_name (plan->precision), "budget", (json_int_t) plan->budget_bytes, "clip_s", plan->clip_s, "takes", takes,
-                    "takes_at_once", at_once, "turns", at_once ? (takes + at_once - 1) / at_once : 0, "taken_bytes", (json_int_t) plan->taken_bytes, "needs", needs, "sentence",
-                    plan->sentence);
+                    plan->cublas_on_card, "precision", cw_precision_name (plan->precision), "budget", (json_int_t) plan->budget_bytes,
+                    "clip_s", plan->clip_s, "takes", takes, "takes_at_once", at_once, "turns", at_once ? (takes + at_once - 1) / at_once : 0,
+                    "taken_bytes", (json_int_t) plan->taken_bytes, "needs", needs, "sentence", plan->sentence);
 }
 
 /* What a card would take of the model: read from its configuration, without a card where an amount of memory is named. */

@@ -39,7 +39,7 @@ report (const Options *options, const CwAudioStream *stream, const cw_codes_info
   const gsize      n_chunks = codes->chunk_frames ? codes->n_frames / codes->chunk_frames : 1;
   g_autofree char *shown = g_filename_display_name (options->output);
 
-  if (options->json)
+  if (options->json) {
     cw_command_print_json (
       json_pack ("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b, s:s?, s:{s:I, s:I, s:I}}", "path", shown, "model",
                  info->name, "codebooks", (json_int_t) codes->n_codebooks, "frames", (json_int_t) codes->n_frames, "chunks",
@@ -47,10 +47,10 @@ report (const Options *options, const CwAudioStream *stream, const cw_codes_info
                  "channels", (json_int_t) codes->n_channels, "samples", (json_int_t) codes->n_samples, "duration_s", duration_s, "kbps",
                  kbps, "stopped", (int) stopped, "notice", notice, "source", "rate_hz", (json_int_t) cw_audio_stream_get_rate (stream), "channels",
                  (json_int_t) cw_audio_stream_get_n_channels (stream), "samples", (json_int_t) cw_audio_stream_get_n_read (stream)));
-  else if (notice)
-    g_printerr ("%s\n", notice);
-  if (options->json)
     return;
+  }
+  if (notice)
+    g_printerr ("%s\n", notice);
   if (stopped && !options->quiet)
     g_print (_ ("Stopped; the codes of the first %.1f s are in %s\n"), duration_s, shown);
   else if (!options->quiet)

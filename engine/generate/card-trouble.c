@@ -17,13 +17,26 @@ cw_say_trouble (char sentence[CW_TROUBLE_CHARS], const cw_error *why, const char
   return sentence;
 }
 
-void
-cw_tell_trouble (const cw_sink *sink, const cw_error *why, const char *what)
+static void
+tell_trouble (const cw_sink *sink, const cw_error *why, const char *what)
 {
   char sentence[CW_TROUBLE_CHARS];
 
   if (sink && sink->notice)
     sink->notice (cw_say_trouble (sentence, why, what), sink->user);
+}
+
+void
+cw_tell_left (const cw_sink *sink, cw_told *told, const cw_error *run, const cw_error *codec, bool begun)
+{
+  if (run && run->code != CW_OK && !told->run) {
+    told->run = told->codec = true;
+    tell_trouble (sink, run, begun ? "goes on with the clip" : "makes this clip");
+  }
+  if (codec->code != CW_OK && !told->codec) {
+    told->codec = true;
+    tell_trouble (sink, codec, "decodes the sound");
+  }
 }
 
 void

@@ -35,7 +35,7 @@ struct cw_decoder {
   size_t                   chunk_frames, n_waiting;
   float                    scale;
   chunk_window             window;
-  bool                     told;      /* that the card was left */
+  cw_told                  told;
 };
 
 /* ---- setting up -------------------------------------------------------------------------------------------------------- */
@@ -212,11 +212,7 @@ check_block (const cw_decoder *d, const cw_codes_block *block, cw_error *error)
 static void
 tell_trouble (cw_decoder *d, const cw_sink *sink)
 {
-  const cw_error *trouble = d->net ? cw_encodec_stream_trouble (d->net) : cw_clip_decoder_trouble (&d->stream);
-
-  if (trouble->code != CW_OK && !d->told)
-    cw_tell_trouble (sink, trouble, "decodes the sound");
-  d->told = trouble->code != CW_OK;
+  cw_tell_left (sink, &d->told, NULL, d->net ? cw_encodec_stream_trouble (d->net) : cw_clip_decoder_trouble (&d->stream), false);
 }
 
 cw_status

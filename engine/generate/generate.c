@@ -70,7 +70,7 @@ typedef struct {
   bool              whole;     /* its codec normalises over the clip: all frames in one push */
   double            began_s;   /* clock at the call */
   tally             done;
-  bool              told_run, told_codec; /* that it is not on its card any more */
+  cw_told           told;
 } pass;
 
 static bool
@@ -128,20 +128,10 @@ tell_turns (const pass *p)
   give_notice (p, sentence);
 }
 
-/* Once for each: the run, or the codec alone, is not on its card any more. */
 static void
 tell_trouble (pass *p)
 {
-  const cw_error *run = cw_musicgen_run_trouble (p->run), *codec = cw_clip_decoder_trouble (&p->decoder);
-
-  if (run->code != CW_OK && !p->told_run) {
-    p->told_run = p->told_codec = true;
-    cw_tell_trouble (p->sink, run, p->done.n_steps ? "goes on with the clip" : "makes this clip");
-  }
-  if (codec->code != CW_OK && !p->told_codec) {
-    p->told_codec = true;
-    cw_tell_trouble (p->sink, codec, "decodes the sound");
-  }
+  cw_tell_left (p->sink, &p->told, cw_musicgen_run_trouble (p->run), cw_clip_decoder_trouble (&p->decoder), p->done.n_steps > 0);
 }
 
 /* ---- before the first step ----------------------------------------------------------------------------------------- */

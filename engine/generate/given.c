@@ -49,6 +49,7 @@ cw_read_given (cw_model *model, const cw_request *request, const cw_sink *sink, 
   const cw_codes  *codes = request->continue_codes;
   reading          r = { model, sink, given, n_given, 0, cw_now_s () };
   cw_encoder      *encoder;
+  const char      *notice;
   cw_status        status;
 
   if (n_given == 0)
@@ -68,8 +69,8 @@ cw_read_given (cw_model *model, const cw_request *request, const cw_sink *sink, 
     status = cw_encoder_finish (encoder, take, &r, error);
   if (status == CW_OK && r.done != n_given)
     status = fail_count (&r, r.done, model->info.n_codebooks, error);
-  if (cw_encoder_get_notice (encoder) && sink && sink->notice)
-    sink->notice (cw_encoder_get_notice (encoder), sink->user);
+  if ((notice = cw_encoder_get_notice (encoder)) && sink && sink->notice)
+    sink->notice (notice, sink->user);
   cw_encoder_free (encoder);
   return status;
 }

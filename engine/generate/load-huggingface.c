@@ -185,8 +185,8 @@ load_encodec (cw_model *model, const cw_json_scope *scope, const cw_model_option
 {
   cw_encodec_config config;
 
-  return read_codec (scope, &config, error) && prepare (model, scope->object, options, &(cw_model_parts){ .codec = &config }, error) && load_codec (model, &config, "", error) &&
-         cw_encodec_load_encoder (model->codec, error) == CW_OK;
+  return read_codec (scope, &config, error) && prepare (model, scope->object, options, &(cw_model_parts){ .codec = &config }, error) &&
+         load_codec (model, &config, "", error) && cw_encodec_load_encoder (model->codec, error) == CW_OK;
 }
 
 bool

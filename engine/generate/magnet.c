@@ -32,7 +32,7 @@ typedef struct {
   size_t            k, n_steps_total, step, stage, n_stages; /* n_stages: complete ones */
   int32_t          *codes; /* [takes, K, T] */
   double            began_s, stepping_s;
-  bool              told_run, told_codec; /* that it is not on its card any more */
+  cw_told           told;
 } pass;
 
 static void
@@ -57,20 +57,10 @@ tell_progress (const pass *p, cw_stage stage)
   p->sink->progress (&progress, p->sink->user);
 }
 
-/* Once for each: the run, or the codec alone, is not on its card any more. */
 static void
 tell_trouble (pass *p)
 {
-  const cw_error *run = cw_magnet_run_trouble (p->run), *codec = cw_clip_decoder_trouble (&p->decoder);
-
-  if (run->code != CW_OK && !p->told_run) {
-    p->told_run = p->told_codec = true;
-    cw_tell_trouble (p->sink, run, p->step ? "goes on with the clip" : "makes this clip");
-  }
-  if (codec->code != CW_OK && !p->told_codec) {
-    p->told_codec = true;
-    cw_tell_trouble (p->sink, codec, "decodes the sound");
-  }
+  cw_tell_left (p->sink, &p->told, cw_magnet_run_trouble (p->run), cw_clip_decoder_trouble (&p->decoder), p->step > 0);
 }
 
 /* ---- what the stages ask for ---------------------------------------------------------------------------------------- */

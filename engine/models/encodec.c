@@ -329,6 +329,15 @@ cw_encodec_load_encoder (cw_encodec *codec, cw_error *error)
 }
 
 static void
+let_unused_weights_go (cw_encodec *codec)
+{
+  if (codec->n_encoders_there > 0)
+    return;
+  cw_seanet_card_free (codec->encoder_there);
+  codec->encoder_there = NULL;
+}
+
+static void
 leave_card_encoder (cw_encodec_encoder *encoder)
 {
   cw_encodec *codec = encoder->codec;
@@ -337,10 +346,8 @@ leave_card_encoder (cw_encodec_encoder *encoder)
     return;
   cw_encodec_encoder_card_free (encoder->card);
   encoder->card = NULL;
-  if (--codec->n_encoders_there > 0)
-    return;
-  cw_seanet_card_free (codec->encoder_there);
-  codec->encoder_there = NULL;
+  codec->n_encoders_there--;
+  let_unused_weights_go (codec);
 }
 
 /* To where the decoder is, with weights that go again with the last encoder: while clips are made the room is the decoder's. */
@@ -349,17 +356,17 @@ go_to_card (cw_encodec_encoder *encoder, size_t max_samples)
 {
   cw_encodec *codec = encoder->codec;
 
-  if (!codec->card || (!codec->encoder_there && !(codec->encoder_there = cw_seanet_card_new (cw_encodec_card_of (codec->card), codec->encoder,
-                                                                                            &encoder->trouble))))
+  if (!codec->card)
     return;
-  encoder->card = cw_encodec_encoder_card_new (codec->card, codec->encoder_there, codec->encoder, codec->config.codebook_size, max_samples,
-                                               &encoder->trouble);
-  if (encoder->card) {
+  if (!codec->encoder_there)
+    codec->encoder_there = cw_seanet_card_new (cw_encodec_card_of (codec->card), codec->encoder, &encoder->trouble);
+  if (codec->encoder_there)
+    encoder->card = cw_encodec_encoder_card_new (codec->card, codec->encoder_there, codec->encoder, codec->config.codebook_size, max_samples,
+                                                 &encoder->trouble);
+  if (encoder->card)
     codec->n_encoders_there++;
-  } else if (codec->n_encoders_there == 0) {
-    cw_seanet_card_free (codec->encoder_there);
-    codec->encoder_there = NULL;
-  }
+  else
+    let_unused_weights_go (codec);
 }
 
 cw_encodec_encoder *
