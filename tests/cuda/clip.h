@@ -53,3 +53,24 @@ same (const clip *a, const clip *b, const char *what)
   CHECK (n > 0 && memcmp (a->codes->codes, b->codes->codes, n * sizeof *a->codes->codes) == 0, "%s: the codes differ", what);
   CHECK (memcmp (a->sums, b->sums, sizeof a->sums) == 0, "%s: the sound differs", what);
 }
+
+/* Codes of the first take that are equal; 0 where their number is not. */
+static inline size_t
+count_same (const clip *a, const clip *b)
+{
+  size_t n_same = 0;
+
+  for (size_t i = 0; i < a->codes->n_codebooks * a->codes->n_frames && b->codes->n_frames == a->codes->n_frames; i++)
+    n_same += a->codes->codes[i] == b->codes->codes[i];
+  return n_same;
+}
+
+/* All codes agree, or nine of ten where something on the card @rounds otherwise. */
+static inline void
+check_agreement (const clip *a, const clip *b, bool rounds, const char *what)
+{
+  const size_t n = a->codes->n_codebooks * a->codes->n_frames, n_same = count_same (a, b);
+
+  printf ("%s: %zu of %zu codes agree\n", what, n_same, n);
+  CHECK (n_same >= (rounds ? n * 9 / 10 : n), "%s: %zu of %zu codes agree", what, n_same, n);
+}
