@@ -27,19 +27,19 @@ from safetensors.torch import load_file
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, f"{HERE}/train")
 import captions  # noqa: E402
-from codec import mel_bank  # noqa: E402
+from codec import HEARD_DB, MEL_WINDOW, N_MELS, mel_bank  # noqa: E402
 from discriminator import Discriminator  # noqa: E402
 
-RATE_HZ, N_MELS, WINDOW, HOP, HEARD_DB = 16000, 64, 1024, 640, -70
+RATE_HZ, HOP = 16000, 640
 
 
 def log_mel(clips):
     """[clip, sample] -> [clip, mel, frame], in nepers; each clip at the same loudness, and nothing that is HEARD_DB below it."""
     x = torch.from_numpy(np.asarray(clips, np.float32))
     x = x / (x.pow(2).mean(1, keepdim=True).sqrt() + 1e-4)
-    window = torch.hann_window(WINDOW)
-    power = torch.stft(x, WINDOW, HOP, WINDOW, window * 2 / WINDOW, return_complex=True).abs().pow(2)
-    return (torch.einsum("cft,fm->cmt", power, mel_bank(WINDOW // 2 + 1, N_MELS)) + 10 ** (HEARD_DB / 10)).log() / 2
+    window = torch.hann_window(MEL_WINDOW)
+    power = torch.stft(x, MEL_WINDOW, HOP, MEL_WINDOW, window * 2 / MEL_WINDOW, return_complex=True).abs().pow(2)
+    return (torch.einsum("cft,fm->cmt", power, mel_bank(MEL_WINDOW // 2 + 1, N_MELS)) + 10 ** (HEARD_DB / 10)).log() / 2
 
 
 class Listener(torch.nn.Module):

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 import codec
+from codec import HEARD_DB, MEL_WINDOW, N_MELS
 from partials import CENTRE, FLOOR, SHORT
 
 LEVELS = (2e-4, 1.4e-3, 9e-3, 6e-2)  # amplitudes at which cells answer
@@ -20,7 +21,6 @@ QUIET, STEEPEST = 0.01, 60000.0  # the least gain of a filter, whose output is a
 USUAL = 0.01  # size of a sound, by which the weights of the LSTM's inputs are scaled in training
 CLOSED, ADMITTED = -10.0, math.atanh(0.5)  # a cell's forget gate, and what its input gate lets in
 REACH = 3  # frames that the last convolution hears on either side
-N_MELS, WINDOW, HEARD_DB = 64, 1024, -70  # of judge.py
 LATER = 0.16  # of a frame's power, what a neighbour hears in such a window
 
 
@@ -29,8 +29,7 @@ def listeners(n):
     which each one's cell answers. None of them hears a constant."""
     r = np.random.default_rng(3)
     low = 440 * 2.0 ** ((np.arange(28, 92) - 69) / 12)
-    top = np.linspace(2595 * math.log10(1 + 1450 / 700), 2595 * math.log10(1 + 7800 / 700), n // 4 - len(low))
-    pitches = np.concatenate([low, 700 * (10 ** (top / 2595) - 1)])
+    pitches = np.concatenate([low, codec.evenly_in_mel(1450, 7800, n // 4 - len(low))])
     apart, out, levels = np.gradient(pitches), np.zeros((n, SHORT)), np.zeros(n)
     tau = np.arange(SHORT) - SHORT // 2
     for i, j in np.ndindex(len(pitches), 4):
@@ -146,7 +145,7 @@ class Ear:
     @torch.no_grad()
     def __init__(self, decoder, headroom, gate, audible):
         self.headroom, self.gate, self.audible = headroom, gate, audible
-        self.bank, self.window = codec.mel_bank(WINDOW // 2 + 1, N_MELS), torch.hann_window(WINDOW) * 2 / WINDOW
+        self.bank, self.window = codec.mel_bank(MEL_WINDOW // 2 + 1, N_MELS), torch.hann_window(MEL_WINDOW) * 2 / MEL_WINDOW
         amplitude, n_frames, away = 0.03, 50, 10
         self.heard = []
         for voices in torch.eye(codec.WIDTH).split(16):
@@ -156,9 +155,9 @@ class Ear:
 
     def of_sound(self, sound):
         """[clip, sample] -> powers [clip, mel band, frame], around the middle of each frame."""
-        left = WINDOW // 2 - CENTRE
-        padded = nn.functional.pad(sound, (left, WINDOW - codec.HOP - left))
-        spectra = torch.stft(padded, WINDOW, codec.HOP, WINDOW, self.window, center=False, return_complex=True).abs().pow(2)
+        left = MEL_WINDOW // 2 - CENTRE
+        padded = nn.functional.pad(sound, (left, MEL_WINDOW - codec.HOP - left))
+        spectra = torch.stft(padded, MEL_WINDOW, codec.HOP, MEL_WINDOW, self.window, center=False, return_complex=True).abs().pow(2)
         return torch.einsum("cfn,fm->cmn", spectra, self.bank)
 
     def of_latents(self, z):

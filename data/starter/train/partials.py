@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import median_filter
 
 import parallel
-from codec import HOP, RATE_HZ
+from codec import HOP, RATE_HZ, evenly_in_mel
 
 CENTRE = 128  # sample of a frame's hop on which its windows lie: where EnCodec's decoder puts the middle of a frame's kernel
 TONES_HZ = 440 * 2.0 ** ((np.arange(28, 120) - 69) / 12)
@@ -25,12 +25,7 @@ PER_SINE = 1.5  # the sum of squares of a Hann-windowed spectrum for a sine that
 LEAST_NOISE = 0.02  # of a band's energy
 
 
-def band_edges():
-    mel = np.linspace(2595 * math.log10(1 + 20 / 700), 2595 * math.log10(1 + RATE_HZ / 2 / 700), N_BANDS + 1)
-    return 700 * (10 ** (mel / 2595) - 1)
-
-
-EDGES_HZ = band_edges()
+EDGES_HZ = evenly_in_mel(20, RATE_HZ / 2, N_BANDS + 1)
 
 
 def spectrum(x, n):
