@@ -35,54 +35,60 @@ load_bf16 (const char *w, size_t c)
   return _mm256_castsi256_ps (_mm256_slli_epi32 (_mm256_cvtepu16_epi32 (bits), 16));
 }
 
+/* Adds 16 elements from @x and @w on. */
 static inline __attribute__ ((always_inline)) void
-tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t w_bytes, size_t n_in, size_t rows,
+add_products (__m256 acc[TILE_ROWS][TILE_COLS][2], const float *x, size_t ld_x, const char *w, size_t w_bytes, size_t rows, size_t cols,
+              __m256 (*load) (const char *, size_t))
+{
+  __m256 column[TILE_COLS][2];
+
+  CW_UNROLL
+  for (size_t j = 0; j < cols; j++) {
+    column[j][0] = _mm256_loadu_ps (x + j * ld_x);
+    column[j][1] = _mm256_loadu_ps (x + j * ld_x + 8);
+  }
+  CW_UNROLL
+  for (size_t i = 0; i < rows; i++) {
+    const __m256 low = load (w + i * w_bytes, 0), high = load (w + i * w_bytes, 8);
+    CW_UNROLL
+    for (size_t j = 0; j < cols; j++) {
+      acc[i][j][0] = _mm256_fmadd_ps (low, column[j][0], acc[i][j][0]);
+      acc[i][j][1] = _mm256_fmadd_ps (high, column[j][1], acc[i][j][1]);
+    }
+  }
+}
+
+static inline __attribute__ ((always_inline)) void
+tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t w_bytes, size_t n_in, size_t ahead, size_t rows,
       size_t cols, size_t element_bytes, __m256 (*load) (const char *, size_t))
 {
-  __m256 acc[TILE_ROWS][TILE_COLS][2], column[TILE_COLS][2];
-  size_t c = 0;
+  const size_t line = LINE_BYTES / element_bytes;
+  __m256       acc[TILE_ROWS][TILE_COLS][2];
+  size_t       c = 0;
 
   CW_UNROLL
   for (size_t i = 0; i < rows; i++)
     CW_UNROLL
     for (size_t j = 0; j < cols; j++)
       acc[i][j][0] = acc[i][j][1] = _mm256_setzero_ps ();
-  for (; c + 16 <= n_in; c += 16) {
+  for (; c + line <= n_in; c += line) {
+    dot_ask (w + c * element_bytes, w_bytes, rows, ahead);
     CW_UNROLL
-    for (size_t j = 0; j < cols; j++) {
-      column[j][0] = _mm256_loadu_ps (x + j * ld_x + c);
-      column[j][1] = _mm256_loadu_ps (x + j * ld_x + c + 8);
-    }
-    CW_UNROLL
-    for (size_t i = 0; i < rows; i++) {
-      const __m256 low = load (w + i * w_bytes, c), high = load (w + i * w_bytes, c + 8);
-      CW_UNROLL
-      for (size_t j = 0; j < cols; j++) {
-        acc[i][j][0] = _mm256_fmadd_ps (low, column[j][0], acc[i][j][0]);
-        acc[i][j][1] = _mm256_fmadd_ps (high, column[j][1], acc[i][j][1]);
-      }
-    }
+    for (size_t part = c; part < c + line; part += 16)
+      add_products (acc, x + part, ld_x, w + part * element_bytes, w_bytes, rows, cols, load);
   }
+  for (; c + 16 <= n_in; c += 16)
+    add_products (acc, x + c, ld_x, w + c * element_bytes, w_bytes, rows, cols, load);
   if (c < n_in) {
     /* the last elements, with zeros behind them */
-    CW_UNROLL
-    for (size_t j = 0; j < cols; j++) {
-      float rest[16] = { 0 };
-      memcpy (rest, x + j * ld_x + c, (n_in - c) * sizeof *rest);
-      column[j][0] = _mm256_loadu_ps (rest);
-      column[j][1] = _mm256_loadu_ps (rest + 8);
-    }
-    CW_UNROLL
-    for (size_t i = 0; i < rows; i++) {
-      char rest[16 * sizeof (float)] = { 0 };
-      memcpy (rest, w + i * w_bytes + c * element_bytes, (n_in - c) * element_bytes);
-      const __m256 low = load (rest, 0), high = load (rest, 8);
-      CW_UNROLL
-      for (size_t j = 0; j < cols; j++) {
-        acc[i][j][0] = _mm256_fmadd_ps (low, column[j][0], acc[i][j][0]);
-        acc[i][j][1] = _mm256_fmadd_ps (high, column[j][1], acc[i][j][1]);
-      }
-    }
+    float columns[TILE_COLS][16] = { 0 };
+    char  w_rest[TILE_ROWS][16 * sizeof (float)] = { 0 };
+
+    for (size_t j = 0; j < cols; j++)
+      memcpy (columns[j], x + j * ld_x + c, (n_in - c) * sizeof *x);
+    for (size_t i = 0; i < rows; i++)
+      memcpy (w_rest[i], w + i * w_bytes + c * element_bytes, (n_in - c) * element_bytes);
+    add_products (acc, columns[0], 16, w_rest[0], sizeof w_rest[0], rows, cols, load);
   }
   CW_UNROLL
   for (size_t i = 0; i < rows; i++)
@@ -93,9 +99,9 @@ tile (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t 
 
 #define TILE(type, bytes, R, N)                                                                                        \
   static void tile_##type##_##R##_##N (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w,              \
-                                       size_t w_bytes, size_t n_in)                                                    \
+                                       size_t w_bytes, size_t n_in, size_t ahead)                                      \
   {                                                                                                                    \
-    tile (y, ld_y, x, ld_x, w, w_bytes, n_in, R, N, bytes, load_##type);                                               \
+    tile (y, ld_y, x, ld_x, w, w_bytes, n_in, ahead, R, N, bytes, load_##type);                                        \
   }
 #define DOT_ROWS(type, bytes)                                                                                          \
   TILE (type, bytes, 1, 1) TILE (type, bytes, 1, 2) TILE (type, bytes, 2, 1) TILE (type, bytes, 2, 2)                  \

@@ -4,24 +4,41 @@
  *     TILE_ROWS, TILE_COLS   the largest tile whose sums fit the registers
  *     tile (R, N)            a static function tile_R_N for each needed size: see DOT_TILES
  *
- * Many columns: a group of rows small enough to stay in the cache is used for all of them before the next. Few columns: one row at a
- * time, read once from memory to registers, so that the memory sees one long run of addresses; unless the columns are so long that they
- * do not stay in the first-level cache: then each of their elements must serve several rows.
+ * Many columns: a group of rows small enough to stay in the cache is used for all of them before the next. Few: all rows once, from
+ * memory to registers, TILE_ROWS beside one another, so that many sums are under way and memory is read in as many runs of addresses.
+ *
+ * While a tile reads its rows for the first time it asks for the same places of the rows behind it: dot_ask (…) for each line of the cache.
  */
+#include <immintrin.h>
 
-#define CACHE_BYTES (192 * 1024)
-#define FEW_COLS    2
-#define FIRST_LEVEL_BYTES (16 * 1024)
+#define CACHE_BYTES       (192 * 1024)
+#define FIRST_LEVEL_BYTES (32 * 1024) /* as much as what was asked for may take of it */
+#define LINE_BYTES        64
 
+/* @ahead: bytes between a place and the one that is asked for; 0: nothing is asked for */
 typedef void (*tile_fn) (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t w_bytes,
-                         size_t n_in);
+                         size_t n_in, size_t ahead);
+
+static inline __attribute__ ((always_inline)) void
+dot_ask (const char *w, size_t w_bytes, size_t rows, size_t ahead)
+{
+  if (ahead == 0)
+    return;
+  if (ahead <= FIRST_LEVEL_BYTES)
+    CW_UNROLL
+    for (size_t i = 0; i < rows; i++)
+      _mm_prefetch (w + i * w_bytes + ahead, _MM_HINT_T0);
+  else
+    CW_UNROLL
+    for (size_t i = 0; i < rows; i++)
+      _mm_prefetch (w + i * w_bytes + ahead, _MM_HINT_T1);
+}
 
 static inline __attribute__ ((always_inline)) void
 walk (float *y, size_t ld_y, const float *x, size_t ld_x, size_t n_cols, const void *w, size_t n_rows, size_t n_in,
       size_t element_bytes, const tile_fn tiles[TILE_ROWS][TILE_COLS])
 {
   const size_t row_bytes = n_in * element_bytes;
-  const size_t tall = n_cols <= FEW_COLS && n_cols * n_in * sizeof *x <= FIRST_LEVEL_BYTES ? 1 : TILE_ROWS;
   size_t       group = n_cols <= TILE_COLS || row_bytes == 0 ? n_rows : CACHE_BYTES / row_bytes;
 
   if (group < TILE_ROWS)
@@ -30,10 +47,10 @@ walk (float *y, size_t ld_y, const float *x, size_t ld_x, size_t n_cols, const v
     const size_t end = first + group < n_rows ? first + group : n_rows;
     for (size_t j = 0; j < n_cols; j += TILE_COLS) {
       const size_t cols = n_cols - j < TILE_COLS ? n_cols - j : TILE_COLS;
-      for (size_t i = first; i < end; i += tall) {
-        const size_t rows = end - i < tall ? end - i : tall;
+      for (size_t i = first; i < end; i += TILE_ROWS) {
+        const size_t rows = end - i < TILE_ROWS ? end - i : TILE_ROWS;
         tiles[rows - 1][cols - 1](y + j * ld_y + i, ld_y, x + j * ld_x, ld_x, (const char *) w + i * row_bytes,
-                                  row_bytes, n_in);
+                                  row_bytes, n_in, j == 0 ? TILE_ROWS * row_bytes : 0);
       }
     }
   }
