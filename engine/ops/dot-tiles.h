@@ -7,24 +7,28 @@
  * Few columns, one walk: the weights are read once, one byte after the other, from memory to registers. Many: the rows, which stay in
  * the second-level cache, are walked for DOT_TILE_COLS columns after another, which stay in the first.
  *
- * A tile asks for `lines` lines of the cache from `ask` on for each CW_PAD columns that it reads of its rows: dot_ask (…) in its loop. One
- * walk asks for all, a little ahead. Several ask for a part each of the rows behind all these, so that memory works all the time
- * and not during the first walk alone.
+ * Meanwhile memory is asked for the rows behind: by one walk, for the next DOT_GROUP tiles; by several, which take a part of it each, so
+ * that memory works all the time and not during the first alone, for those behind all rows. A tile that reads CW_PAD columns of its rows
+ * asks for a line of several tiles each: dot_ask_line (…) in its loop. Memory is read faster in several runs of addresses than in one.
  */
 #include <immintrin.h>
 #include <stdbool.h>
 
+#define DOT_GROUP       4
+#define DOT_FIRST_LEVEL (32 * 1024) /* as much as what was asked for may take of it */
+
 typedef struct {
-  const char *from;  /* what is asked for at column 0 of the tile */
-  size_t      lines; /* of 64 bytes, for each CW_PAD columns */
-  bool        soon;  /* to the first level, else the second */
+  const char *from;   /* what is asked for at column 0 of the tile, of the first of them */
+  size_t      stride; /* from one of them to the next: bytes of a tile */
+  size_t      lines;  /* of 64 bytes, for each CW_PAD columns */
+  bool        soon;   /* to the first level, else the second */
 } dot_ask;
 
-/* Line @i of the step at byte @at of the tile. */
+/* Line @i at column @c of the tile. */
 static inline __attribute__ ((always_inline)) void
-dot_ask_line (const dot_ask *ask, size_t at, size_t i)
+dot_ask_line (const dot_ask *ask, size_t c, size_t i)
 {
-  const char *line = ask->from + at + 64 * i;
+  const char *line = ask->from + i * ask->stride + c;
 
   if (i >= ask->lines)
     return;
@@ -34,18 +38,28 @@ dot_ask_line (const dot_ask *ask, size_t at, size_t i)
     _mm_prefetch (line, _MM_HINT_T1);
 }
 
-#define DOT_AHEAD 2048 /* bytes between what is read and what is asked for, of one walk */
+/* What tile @t of @n_tiles at @w asks for in walk @walk of @walks; a walk has @lines for each CW_PAD columns, of @step_lines in all. */
+static inline __attribute__ ((always_inline)) dot_ask
+dot_ask_of (const void *w, size_t tile_bytes, size_t t, size_t n_tiles, size_t walk, size_t walks, size_t step_lines)
+{
+  const size_t lines = walks < step_lines ? step_lines / walks : 1;
+  const size_t place = (walk * DOT_GROUP + t % DOT_GROUP) * lines, part = place / DOT_GROUP;
+  const size_t group = t / DOT_GROUP * DOT_GROUP + (walks == 1 ? DOT_GROUP : n_tiles);
+
+  return (dot_ask){ .from = (const char *) w + (group + place % DOT_GROUP) * tile_bytes + part * (tile_bytes / step_lines),
+                    .stride = tile_bytes,
+                    .lines = part < step_lines ? lines : 0,
+                    .soon = walks == 1 && DOT_GROUP * tile_bytes <= DOT_FIRST_LEVEL };
+}
 
 #define DOT_TILES_WALK(w_bytes)                                                                                        \
   do {                                                                                                                 \
     const size_t n_tiles = (n_rows + CW_TILE_ROWS - 1) / CW_TILE_ROWS, tile_bytes = CW_TILE_ROWS * (w_bytes);          \
     const size_t walks = (n_cols + DOT_TILE_COLS - 1) / DOT_TILE_COLS, step_lines = tile_bytes * CW_PAD / n_in / 64;   \
-    const char  *behind = (const char *) w + (walks == 1 ? DOT_AHEAD : n_tiles * tile_bytes);                          \
-    dot_ask      ask = { .lines = walks < step_lines ? step_lines / walks : 1, .soon = walks == 1 };                   \
-    for (size_t j = 0, next; j < n_cols; j = next, behind += 64 * ask.lines) {                                         \
+    for (size_t j = 0, walk = 0, next; j < n_cols; j = next, walk++) {                                                 \
       next = n_cols - j >= DOT_TILE_COLS ? j + DOT_TILE_COLS : n_cols - j >= 2 ? j + 2 : j + 1;                        \
       for (size_t t = 0; t < n_tiles; t++) {                                                                           \
-        ask.from = behind + t * tile_bytes;                                                                            \
+        const dot_ask ask = dot_ask_of (w, tile_bytes, t, n_tiles, walk, walks, step_lines);                           \
         if (next - j == DOT_TILE_COLS)                                                                                 \
           TILE (t * CW_TILE_ROWS, j, DOT_TILE_COLS);                                                                   \
         else if (next - j == 2)                                                                                        \

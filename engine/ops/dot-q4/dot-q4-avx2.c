@@ -55,7 +55,7 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
         const int8_t  *scale = groups + (first + i) * (n_in / CW_Q4_GROUP) + c / CW_Q4_GROUP;
 
         if (i == 0)
-          dot_ask_line (ask, CW_TILE_ROWS / 2 * c, first / ROWS);
+          dot_ask_line (ask, c, first / ROWS);
         CW_UNROLL
         for (size_t half = 0; half < 2; half++) {
           const __m256i both = _mm256_cvtepu8_epi16 (_mm_loadu_si128 ((const __m128i *) (from + 16 * half)));

@@ -71,7 +71,7 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
         weights[i][0] = _mm512_mulhi_epi16 (_mm512_slli_epi16 (both, 12), _mm512_set1_epi32 (factor[0]));
         weights[i][1] = _mm512_mulhi_epi16 (_mm512_and_si512 (_mm512_slli_epi16 (both, 8), top), _mm512_set1_epi32 (factor[1]));
         if (i < 2)
-          dot_ask_line (ask, CW_TILE_ROWS / 2 * c, i);
+          dot_ask_line (ask, c, i);
       }
       CW_UNROLL
       for (size_t j = 0; j < cols; j++)

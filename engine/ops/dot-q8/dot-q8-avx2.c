@@ -41,7 +41,8 @@ half_tile (float sums[CW_TILE_ROWS][DOT_TILE_COLS], const int16_t *x, size_t ld_
         const __m256i low = _mm256_cvtepi8_epi16 (_mm_loadu_si128 ((const __m128i *) from));
         const __m256i high = _mm256_cvtepi8_epi16 (_mm_loadu_si128 ((const __m128i *) (from + 16)));
 
-        dot_ask_line (ask, CW_TILE_ROWS * (c / CW_PAD * CW_PAD), first + i);
+        if (c % CW_PAD == 0)
+          dot_ask_line (ask, c, first + i);
         CW_UNROLL
         for (size_t j = 0; j < cols; j++) {
           const __m256i *column = (const __m256i *) (x + j * ld_x + c);

@@ -43,7 +43,7 @@ tile (float *y, size_t ld_y, const int16_t *x, size_t ld_x, const float *x_scale
       for (size_t i = 0; i < CW_TILE_ROWS; i++) {
         const int8_t *from = w + cw_tiled (i, c, n_in);
 
-        dot_ask_line (ask, CW_TILE_ROWS * c, i);
+        dot_ask_line (ask, c, i);
         CW_UNROLL
         for (size_t half = 0; half < 2; half++)
           weights[i][half] = _mm512_cvtepi8_epi16 (_mm256_loadu_si256 ((const __m256i *) (from + 32 * half)));
