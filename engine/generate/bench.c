@@ -13,6 +13,8 @@
 #define READ_BYTES   ((size_t) 256 << 20) /* far more than caches hold */
 #define READ_PASSES  5
 #define READ_PIECE   ((size_t) 4 << 20)
+#define READ_RUNS    4
+#define RUN_BYTES    ((size_t) 4096)
 #define PROMPT       "slow blues guitar, vinyl crackle"
 #define WARM_STEPS   3
 #define PEAK_S       0.02
@@ -43,6 +45,7 @@ typedef struct {
   atomic_ullong sum; /* what is read must be used */
 } reading;
 
+/* As the products read: READ_RUNS runs of addresses beside one another, and what lies behind them asked for. Faster than one run. */
 static void
 read_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
@@ -50,15 +53,21 @@ read_task (void *arg, size_t begin, size_t end, unsigned thread)
 
   (void) thread;
   for (size_t piece = begin; piece < end; piece++) {
-    const line *lines = (const line *) (r->bytes + piece * READ_PIECE);
+    const char *from = r->bytes + piece * READ_PIECE;
     line        a = { 0 }, b = { 0 };
 
-    for (size_t i = 0; i < READ_PIECE / sizeof (line); i += 2) {
-      __builtin_prefetch ((const char *) &lines[i] + 4096);
-      __builtin_prefetch ((const char *) &lines[i + 1] + 4096);
-      a ^= lines[i];
-      b ^= lines[i + 1];
-    }
+    for (size_t group = 0; group < READ_PIECE; group += READ_RUNS * RUN_BYTES)
+      for (size_t at = group; at < group + RUN_BYTES; at += sizeof (line)) {
+        CW_UNROLL
+        for (size_t i = 0; i < READ_RUNS; i += 2) {
+          const char *run = from + at + i * RUN_BYTES;
+
+          __builtin_prefetch (run + READ_RUNS * RUN_BYTES);
+          __builtin_prefetch (run + (READ_RUNS + 1) * RUN_BYTES);
+          a ^= *(const line *) run;
+          b ^= *(const line *) (run + RUN_BYTES);
+        }
+      }
     a ^= b;
     atomic_fetch_xor (&r->sum, a[0] ^ a[1] ^ a[2] ^ a[3] ^ a[4] ^ a[5] ^ a[6] ^ a[7]);
   }
@@ -93,7 +102,7 @@ static double
 processor_bandwidth (cw_pool *pool)
 {
   cw_arena arena = { 0 };
-  char    *bytes = cw_arena_take (&arena, READ_BYTES + 4096, 1);
+  char    *bytes = cw_arena_take_huge (&arena, READ_BYTES + READ_RUNS * RUN_BYTES, 1);
   reading  r = { .bytes = bytes };
   double   times[READ_PASSES];
 

@@ -6,10 +6,13 @@ Peers, each only if it can be imported:
   torch        transformers' MusicGen as people run it (eager, f32): steps of generate() with guidance; EnCodec's decode
   onnxruntime  the matrix products of one decoder step for the two guidance branches, without attention, norms, sampling: f32 and dynamic int8
   openvino     the same graph: f32, and int8 weights
-The two graphs bound what a whole program on that runtime can reach; Clipwright's figures are of whole steps.
+The two graphs bound what a whole program on that runtime can reach. Clipwright's whole steps stand against all of them; its products alone
+(clipwright-steps, built beside the program) against the two graphs: as many passes, the same matrices, two columns.
 Prints the median of the rounds for each, and Clipwright's over the peer's in the same run. Nothing here is a test."""
 import argparse
 import json
+import os
+import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +25,13 @@ def clipwright(program, model, precision, seconds, threads):
     out = subprocess.run([program, "bench", "--model", model, "--precision", precision, "--seconds", str(seconds), "--threads", str(threads),
                           "--json"], check=True, capture_output=True, text=True).stdout
     return json.loads(out)
+
+
+def clipwright_products(steps, model, precision):
+    folder = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    out = subprocess.run([steps, model, precision, "1", "products"], check=True, capture_output=True, text=True,
+                         env={**os.environ, "CLIPWRIGHT_WEIGHTS": folder + "/clipwright/weights"}).stdout
+    return {"steps_per_s": 1000 / float(re.search(r"alone: +([0-9.]+) ms", out)[1])}
 
 
 class Torch:
@@ -158,6 +168,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
+    steps = Path(args.clipwright).resolve().parent.parent / "tests/bench/clipwright-steps"
     figures = {}
 
     def note(name, result):
@@ -170,16 +181,20 @@ def main():
         for _ in range(args.rounds):
             for precision in ("f32", "f16", "int8", "int4"):
                 note("Clipwright " + precision, clipwright(args.clipwright, args.model, precision, args.seconds, args.threads))
+                if steps.exists():
+                    note(f"Clipwright {precision} products", clipwright_products(steps, args.model, precision))
             for name, _, peer in others:
                 note(name, peer.measure())
     middle = {key: statistics.median(values) for key, values in figures.items()}
-    print(f"{'':22} {'steps/s':>8} {'of bandwidth':>13} {'codec':>7}   GB/s {middle[('Clipwright f32', 'read_bandwidth')] / 1e9:.1f}")
+    print(f"{'':26} {'steps/s':>8} {'of bandwidth':>13} {'codec':>7}   GB/s {middle[('Clipwright f32', 'read_bandwidth')] / 1e9:.1f}")
     for name in dict.fromkeys(name for name, _ in middle):
         fraction, codec = middle.get((name, "bandwidth_fraction")), middle.get((name, "codec_times_real_time"))
-        print(f"{name:22} {middle[(name, 'steps_per_s')]:8.1f} {f'{100 * fraction:.0f} %' if fraction else '':>13} "
+        print(f"{name:26} {middle[(name, 'steps_per_s')]:8.1f} {f'{100 * fraction:.0f} %' if fraction else '':>13} "
               f"{f'{codec:.1f}' if codec else '':>7}")
     for name, precision, _ in others:
-        print(f"Clipwright {precision} / {name}: {middle[('Clipwright ' + precision, 'steps_per_s')] / middle[(name, 'steps_per_s')]:.2f}")
+        for mine in (f"Clipwright {precision}", f"Clipwright {precision} products"):
+            if (mine, "steps_per_s") in middle and not (name.startswith("torch") and mine.endswith("products")):
+                print(f"{mine} / {name}: {middle[(mine, 'steps_per_s')] / middle[(name, 'steps_per_s')]:.2f}")
 
 
 if __name__ == "__main__":

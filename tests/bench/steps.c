@@ -3,16 +3,23 @@
  * steps.c: clipwright-steps MODEL PRECISION TAKES POSITION…: what a step of the decoder takes at positions of a clip, for a number of takes
  *     with guidance, on all cores. What lies before a position is fed, and a few steps are made there that do not count. Prints the median
  *     of those that do, in ms, a line for each position, which must ascend. CLIPWRIGHT_WEIGHTS may name a folder for converted weights.
+ *
+ * clipwright-steps MODEL PRECISION TAKES products: the matrix products of a step alone, of all rows, as compare.py measures its peers:
+ *     prints the mean of PRODUCT_RUNS passes behind PRODUCT_WARM.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "generate/conditions.h"
+#include "models/musicgen-weights.h"
 
 #define WARM_STEPS 4
 #define STEPS 21
+#define PRODUCT_WARM 3
+#define PRODUCT_RUNS 30
 
 typedef struct {
   cw_musicgen_run *run;
@@ -110,6 +117,54 @@ measure (cw_model *model, size_t n_takes, char **positions, size_t n_positions)
   free (d.logits);
 }
 
+/* One pass over the weights of a step: the same columns, @x [n, ffn], for every product; @y, rows of K V, ffn or width, is written over. */
+static void
+products (const cw_musicgen *model, const float *x, float *const *y, size_t n)
+{
+  const cw_musicgen_config *config = &model->config;
+  const size_t              c = config->width, ffn = config->ffn, ld = config->n_codebooks * config->codebook_size + c + ffn;
+  cw_backend               *be = model->be;
+
+  for (size_t i = 0; i < config->n_layers; i++) {
+    const cw_musicgen_layer *l = &model->layers[i];
+
+    be->linears (be, y, ld, x, ffn, n, (const cw_linear *const[]){ &l->q, &l->k, &l->v }, 3);
+    be->linear (be, y[0], ld, x, ffn, n, &l->o, CW_ACTIVATION_NONE, NULL, NULL);
+    if (!config->prefixed) {
+      be->linear (be, y[0], ld, x, ffn, n, &l->cross_q, CW_ACTIVATION_NONE, NULL, NULL);
+      be->linear (be, y[0], ld, x, ffn, n, &l->cross_o, CW_ACTIVATION_NONE, NULL, NULL);
+    }
+    be->linear (be, y[0], ld, x, ffn, n, &l->fc1, CW_ACTIVATION_NONE, NULL, NULL);
+    be->linear (be, y[0], ld, x, ffn, n, &l->fc2, CW_ACTIVATION_NONE, NULL, NULL);
+  }
+  be->linears (be, y, ld, x, c, n, model->head_list, config->n_codebooks);
+}
+
+static void
+measure_products (const cw_model *model, size_t n_takes)
+{
+  const cw_musicgen_config *config = cw_musicgen_get_config (model->musicgen);
+  const size_t              n = 2 * n_takes, ld = config->n_codebooks * config->codebook_size + config->width + config->ffn;
+  float                    *x = calloc (n * config->ffn, sizeof *x), *sums = calloc (8 * n * ld, sizeof *sums);
+  float                    *y[64];
+  double                    began = 0.0;
+
+  if (!x || !sums)
+    stop ("not enough memory");
+  for (size_t i = 0; i < n * config->ffn; i++)
+    x[i] = (float) (i * 7 % 31) / 16.0f - 1.0f;
+  for (size_t i = 0; i < 64; i++)
+    y[i] = sums + i % 8 * n * ld;
+  for (size_t i = 0; i < PRODUCT_WARM + PRODUCT_RUNS; i++) {
+    if (i == PRODUCT_WARM)
+      began = cw_now_s ();
+    products (model->musicgen, x, y, n);
+  }
+  printf ("%zu takes, products alone: %7.2f ms\n", n_takes, 1e3 * (cw_now_s () - began) / PRODUCT_RUNS);
+  free (x);
+  free (sums);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -126,7 +181,10 @@ main (int argc, char **argv)
     stop (error.message);
   if (!model->musicgen || model->magnet.span_len)
     stop ("the model makes no steps");
-  measure (model, number (argv[3]), argv + 4, (size_t) argc - 4);
+  if (strcmp (argv[4], "products") == 0)
+    measure_products (model, number (argv[3]));
+  else
+    measure (model, number (argv[3]), argv + 4, (size_t) argc - 4);
   cw_model_free (model);
   cw_engine_free (engine);
   return 0;
