@@ -5,6 +5,8 @@
  *     main thread                        engine's thread
  *     cw_maker_make ──── job ── queue ──▶ cw_generate
  *     state, "grew" ◀── idle source ───── block: appended to the clip at once
+ *
+ * A job, and with it its clips, goes on the main thread: the engine's thread gives its own hold away with the last source.
  */
 #include "maker.h"
 
@@ -46,7 +48,7 @@ enum { QUEUED, RUNNING, WITHDRAWN };
 typedef struct {
   atomic_int     n_refs;
   JobKind        kind;
-  CwMaker       *maker;   /* not owned: the maker waits for its thread before it goes */
+  CwMaker       *maker;   /* not owned: the maker waits for its thread before it goes, and then it is NULL */
   GTask         *task;    /* JOB_LOAD; owned until it returns, on the main thread */
   char          *folder;
   CwRecipe      *recipe;  /* JOB_MAKE */
@@ -217,7 +219,7 @@ tell_done (gpointer data)
       g_task_return_pointer (job->task, g_steal_pointer (&job->facts), (GDestroyNotify) cw_model_facts_free);
     else
       g_task_return_error (job->task, g_steal_pointer (&job->error));
-    g_clear_object (&job->task); /* which holds the maker, and must not let it go on the engine's thread */
+    g_clear_object (&job->task);
   } else {
     for (guint i = 0; i < job->clips->len; i++) {
       CwClip *clip = g_ptr_array_index (job->clips, i);
@@ -225,16 +227,31 @@ tell_done (gpointer data)
       if (!cw_clip_is_finished (clip))
         cw_clip_set_state (clip, job->state, job->error ? job->error->message : NULL);
     }
-    g_ptr_array_remove (job->maker->making, job);
+    if (job->maker)
+      g_ptr_array_remove (job->maker->making, job);
   }
   return G_SOURCE_REMOVE;
 }
 
-/* The order of these sources is the order of the calls: all have one priority. */
+/* Of a job that was withdrawn, as the main thread has said already. */
+static gboolean
+tell_nothing (gpointer data)
+{
+  (void) data;
+  return G_SOURCE_REMOVE;
+}
+
+/* Takes the caller's hold of @job. The order of these sources is the order of the calls: all have one priority. */
+static void
+give_to_main_thread (Job *job, GSourceFunc function)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, function, job, (GDestroyNotify) job_unref);
+}
+
 static void
 on_main_thread (Job *job, GSourceFunc function)
 {
-  g_idle_add_full (G_PRIORITY_DEFAULT, function, job_ref (job), (GDestroyNotify) job_unref);
+  give_to_main_thread (job_ref (job), function);
 }
 
 static void
@@ -309,7 +326,8 @@ take_notice (const char *sentence, void *user)
   g_idle_add_full (G_PRIORITY_DEFAULT, tell_notice, notice, notice_free);
 }
 
-static void
+/* Returns what the main thread is to do behind it. */
+static GSourceFunc
 run_make (CwMaker *maker, Job *job)
 {
   const cw_sink sink = { .block = take_block, .progress = take_progress, .cancel = &job->cancel, .user = job, .notice = take_notice };
@@ -319,12 +337,11 @@ run_make (CwMaker *maker, Job *job)
   int           expected = QUEUED;
 
   if (!atomic_compare_exchange_strong (&job->phase, &expected, RUNNING))
-    return; /* withdrawn; the main thread has said so */
+    return tell_nothing;
   on_main_thread (job, tell_started);
   if (!need_model (maker, job->folder, &job->error)) {
     job->state = CW_CLIP_FAILED;
-    on_main_thread (job, tell_done);
-    return;
+    return tell_done;
   }
   cw_recipe_to_request (job->recipe, cw_model_get_info (maker->model), &request);
   request.n_takes = job->clips->len;
@@ -341,7 +358,7 @@ run_make (CwMaker *maker, Job *job)
     cw_take_error (&job->error, &problem);
   }
   cw_recipe_sound_clear (&sound);
-  on_main_thread (job, tell_done);
+  return tell_done;
 }
 
 /* NULL when nothing was asked for during so long that the model should go. */
@@ -375,14 +392,13 @@ work (gpointer data)
     } else if (job->kind == JOB_LOAD) {
       if (need_model (maker, job->folder, &job->error))
         job->facts = cw_model_facts_new (cw_model_get_info (maker->model));
-      on_main_thread (job, tell_done);
+      give_to_main_thread (job, tell_done);
     } else if (job->kind == JOB_MAKE) {
-      run_make (maker, job);
+      give_to_main_thread (job, run_make (maker, job));
     } else {
       quit = TRUE;
-    }
-    if (job)
       job_unref (job);
+    }
   }
   g_clear_pointer (&maker->model, cw_model_free);
   g_clear_pointer (&maker->engine, cw_engine_free);
@@ -547,6 +563,8 @@ cw_maker_shut_down (CwMaker *maker)
     stop_job (maker, g_ptr_array_index (maker->making, i));
   g_async_queue_push (maker->queue, job_new (maker, JOB_QUIT));
   g_thread_join (g_steal_pointer (&maker->thread));
+  for (guint i = 0; i < maker->making->len; i++)
+    ((Job *) maker->making->pdata[i])->maker = NULL; /* of which the main thread has still to hear */
 }
 
 const char *

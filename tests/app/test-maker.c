@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * test-maker.c: what is left after the last clip: no processor time while the model waits, no memory once it was let go; and what is wanted of
- *     the engine counts from the next load and clip on, not for the one that is being made.
+ *     the engine counts from the next load and clip on, not for the one that is being made. A clip that nobody wants any more goes on the main
+ *     thread, however it ends.
  */
 #include "maker.h"
 
@@ -204,6 +205,58 @@ test_precision (gconstpointer folder)
   g_object_unref (maker);
 }
 
+static void
+note_thread (gpointer data, GObject *clip)
+{
+  (void) clip;
+  *(GThread **) data = g_thread_self ();
+}
+
+/* A clip that only the maker holds; *thread: that on which it goes, later. */
+static void
+leave_clip (CwMaker *maker, const CwModelFacts *facts, gboolean stop, GThread **thread)
+{
+  g_autoptr (GPtrArray) clips = begin_clip (maker, facts);
+
+  *thread = NULL;
+  g_object_weak_ref (clips->pdata[0], note_thread, thread);
+  if (stop)
+    cw_maker_stop (maker, clips->pdata[0]);
+}
+
+static void
+wait_until_gone (GThread **thread)
+{
+  while (!g_atomic_pointer_get (thread))
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_true (*thread == g_thread_self ());
+}
+
+/* Made, withdrawn before it began, and left in the middle when the maker goes. */
+static void
+test_last_hold (gconstpointer folder)
+{
+  CwMaker                 *maker = cw_maker_new ();
+  g_autoptr (CwModelFacts) facts = NULL;
+  GThread                 *made, *withdrawn, *left, *behind;
+
+  cw_maker_set_how (maker, &(CwMakerHow){ .device = "cpu" });
+  facts = load (maker, folder);
+  for (unsigned i = 0; i < 10; i++) {
+    leave_clip (maker, facts, FALSE, &made);
+    leave_clip (maker, facts, TRUE, &withdrawn);
+    if (i % 2) /* the engine's thread is through with both before this one does anything */
+      g_usleep (50000);
+    wait_until_gone (&made);
+    wait_until_gone (&withdrawn);
+  }
+  leave_clip (maker, facts, FALSE, &left);
+  leave_clip (maker, facts, FALSE, &behind);
+  g_object_unref (maker);
+  wait_until_gone (&left);
+  wait_until_gone (&behind);
+}
+
 /* A device that is not there is said, the engine line with it, and what is there is taken again. */
 static void
 test_device (gconstpointer folder)
@@ -260,6 +313,7 @@ main (int argc, char **argv)
   g_test_add_data_func ("/maker/rest", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_rest); /* first: it measures the process */
   g_test_add_data_func ("/maker/precision", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_precision);
   g_test_add_data_func ("/maker/device", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_device);
+  g_test_add_data_func ("/maker/last-hold", g_getenv ("CLIPWRIGHT_TEST_MODEL"), test_last_hold);
   result = g_test_run ();
   remove_weights (cache);
   return result;
