@@ -4,6 +4,8 @@
  *
  *     lost ─ the copies of all models are let go ─ closed, which resets the device ─ opened ─ the model's copies are made anew
  *
+ * A model that was loaded in the meantime was not planned for: it is now, with the weights that it has.
+ *
  * Copies belong to the context that was lost, so they go before it. What runs on the card has copies of its own, which only its owner can let
  * go: as long as there is such a thing, the card stays as it is.
  */
@@ -64,7 +66,7 @@ cw_model_return_to_card (cw_model *model, const cw_sink *sink)
     return;
   model->left_card = false;
   cw_card_look (card);
-  if (!cw_model_move_to_card (model, &trouble))
+  if ((!model->planned && !cw_model_plan_late (model, &trouble)) || !cw_model_move_to_card (model, &trouble))
     snprintf (model->device_note, sizeof model->device_note, "%s The processor makes the clips.", trouble.message);
   if (sink && sink->notice) {
     char sentence[sizeof card->info.name + 64];

@@ -34,6 +34,8 @@ void cw_model_rest_to_card (cw_model *model, const cw_plan_need *decoder, char *
 /* Puts on the engine's card what was planned; what is there is said in info.device_note. False and @trouble: there was less room than was planned
  * with, or the card failed. */
 bool cw_model_move_to_card (cw_model *model, cw_error *trouble);
+/* Plans for a model that was loaded while the card was lost, in the precision that it has. */
+bool cw_model_plan_late (cw_model *model, cw_error *error);
 
 /* The parts must fit: as many codebooks of the same size, one codec run for each side. */
 bool cw_model_parts_fit (const cw_model *model, const char *path, cw_error *error);

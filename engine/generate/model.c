@@ -136,7 +136,6 @@ static void
 set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
 {
   const cw_weights *weights = model->weights;
-  cw_card          *card = model->engine->card;
 
   model->ask = (cw_plan_ask){ .codec = *parts->codec, .codec_alone = !parts->decoder, .whole = parts->whole, .n_prefix = parts->n_prefix,
                               .decoder_file = cw_weights_dtype (weights, "decoder.model.decoder.layers.0.fc1.weight"),
@@ -160,15 +159,21 @@ set_ask (cw_model *model, cw_precision asked, const cw_model_parts *parts)
   model->ask.n_takes = model->wished.n_takes;
   model->ask.clip_s = (double) model->ask.n_frames * (double) parts->codec->hop_samples / (double) parts->codec->rate_hz;
   model->ask.cublas = true;
-  if (!model->wished.vram_bytes) {
-    int version;
+}
 
-    model->ask.cublas = card->module->cublas (&version);
-    card->kept = 0;
-    cw_card_look (card);
-    model->ask.budget = card->budget > card->used ? card->budget - card->used : 0;
-    model->ask.card = card->info.name;
-  }
+/* What the engine's card has for it now. False: it is lost, which nobody knew until it was asked. */
+static bool
+look_at_card (cw_model *model, cw_error *error)
+{
+  cw_card *card = model->engine->card;
+  int      version;
+
+  model->ask.cublas = card->module->cublas (&version);
+  card->kept = 0;
+  cw_card_look (card);
+  model->ask.budget = card->budget > card->used ? card->budget - card->used : 0;
+  model->ask.card = card->info.name;
+  return cw_card_check (card, error) == CW_OK;
 }
 
 bool
@@ -178,11 +183,12 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
   const cw_precision asked = options && !model->only_looked_at ? options->precision : CW_PRECISION_F32;
   cw_precision      *precision = &model->info.precision;
 
-  if (!model->only_looked_at && (model->wished.vram_bytes || cw_engine_well_card (model->engine))) {
+  if (!model->only_looked_at && (model->wished.vram_bytes || model->engine->card)) {
     set_ask (model, asked, parts);
-    if (!model->settled && !cw_plan_make (&model->plan, &model->ask, error))
+    model->planned = model->wished.vram_bytes || (cw_engine_well_card (model->engine) && look_at_card (model, NULL));
+    model->left_card = !model->planned; /* it goes there when the card is back */
+    if (model->planned && !model->settled && !cw_plan_make (&model->plan, &model->ask, error))
       return false;
-    model->planned = true;
   }
   if (model->only_planned)
     return false;
@@ -194,6 +200,14 @@ cw_model_prepare (cw_model *model, const char *config_text, size_t n, const cw_m
     return true;
   model->prepared = cw_prepared_open (options->cache_folder, model->info.hash, precision_names[*precision], error);
   return model->prepared != NULL;
+}
+
+bool
+cw_model_plan_late (cw_model *model, cw_error *error)
+{
+  model->ask.asked = model->ask.on_cpu = model->info.precision;
+  model->planned = look_at_card (model, error) && cw_plan_make (&model->plan, &model->ask, error);
+  return model->planned;
 }
 
 /* ---- the card ----------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ struct cw_model {
   cw_plan       plan;
   bool          planned;   /* there is a card for the decoder, or one is imagined */
   bool          settled;   /* the plan was there before the configuration was read: a narrower one, after a trial */
-  bool          left_card; /* what was on the card is gone with it */
+  bool          left_card; /* what was on the card, or would be, is gone with it */
   bool          told_plan; /* that there was no room for the best */
   char          device_note[2 * sizeof ((cw_error *) 0)->message];
   size_t        window_frames; /* longest clip of one window; 0 for a codec alone */

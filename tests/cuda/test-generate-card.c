@@ -306,6 +306,51 @@ test_lost (const clip *expected)
   close_side (&card);
 }
 
+/* A model that is loaded while the card is lost, which the load finds out, or knew before, goes there as soon as it is back. */
+static void
+test_loaded_while_lost (const clip *expected)
+{
+  void (*lose) (int error);
+  side                   whole = open_side (folder, "cuda-on-cpu", CW_PRECISION_F32);
+  const size_t           used = whole.engine->card->used;
+  const cw_model_options options = { .precision = CW_PRECISION_F32 };
+  cw_error               error = { 0 };
+  cw_request             request = request_of (&whole, FRAMES / cw_model_get_info (whole.model)->frame_rate_hz);
+  side                   card;
+  clip                   c;
+  long                   before;
+
+  close_side (&whole);
+  find_in_stand_in ("coc_lose_device", &lose);
+  for (int known = 0; known < 2; known++) {
+    const char *what = known ? "loaded on a card that was lost" : "lost while it is loaded";
+
+    card.engine = cw_engine_new (&(cw_engine_options){ .backend = "cuda-on-cpu", .n_threads = 2 }, &error);
+    lose (LAUNCH_FAILURE);
+    card.model = cw_model_load (card.engine, folder, &options, &error);
+    if (known) {
+      cw_model_free (card.model);
+      card.model = cw_model_load (card.engine, folder, &options, &error);
+    }
+    CHECK (card.model && strcmp (cw_model_get_info (card.model)->device, "cpu") == 0 && strstr (cw_model_get_info (card.model)->device_note, "The processor"),
+           "%s: %s", what, error.message);
+    before = n_kernels ();
+    c = make (&card, &request);
+    same (expected, &c, what);
+    CHECK (n_kernels () == before && c.n_notices == 0, "%s: %ld kernels", what, n_kernels () - before);
+    cw_codes_free (c.codes);
+    lose (0);
+    card.engine->tried_card_s -= 60.0;
+    c = make (&card, &request);
+    same (expected, &c, what);
+    CHECK (c.n_notices == 1 && strstr (c.notice, "opened again") && n_kernels () > before + 100 && strcmp (cw_model_get_info (card.model)->device, "cpu") != 0,
+           "%s: %u notices, “%s”, %ld kernels", what, c.n_notices, c.notice, n_kernels () - before);
+    CHECK (card.engine->card->used == used, "%s: %zu bytes are taken, %zu would be", what, card.engine->card->used, used);
+    cw_codes_free (c.codes);
+    close_side (&card);
+  }
+}
+
 /* Allocations that the text encoder makes; without room the processor reads the text, and nothing is said. */
 static long
 count_text_calls (fail_fn fail)
@@ -474,6 +519,7 @@ main (int argc, char **argv)
   need_stand_in (fail);
   if (strcmp (argv[2], "lost") == 0) {
     test_lost (&expected);
+    test_loaded_while_lost (&expected);
   } else {
     test_launches (fail, &expected);
     test_long_launches (fail, &cpu);
