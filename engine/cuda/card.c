@@ -20,6 +20,8 @@
 #define CW_MODULE_FOLDER "/usr/lib/clipwright"
 #endif
 
+#define AHEAD_BYTES    ((size_t) 2 << 20) /* asked for ahead of a launch, at most: 2 us of the fastest cards for desktops */
+#define AHEAD_OF_CACHE 16                 /* and at most this part of the second-level cache */
 #define RESERVE_BYTES ((size_t) 256 << 20) /* of what is free, left to the desktop */
 
 /* ---- the module ------------------------------------------------------------------------------------------------------- */
@@ -352,6 +354,18 @@ cw_card_matrix_bytes (size_t n_out, size_t n_in, cw_dtype dtype)
   if (dtype == CW_U8)
     return cw_product (rows, cw_sum (columns / 2 + columns / CW_Q4_GROUP, sizeof (float)));
   return cw_product (rows, cw_sum (cw_product (columns, cw_dtype_size (dtype)), dtype == CW_I8 ? sizeof (float) : 0));
+}
+
+cw_gpu_ahead
+cw_card_ahead (const cw_card *card, const cw_gpu_matrix *w, size_t part, size_t n_parts)
+{
+  const size_t most = card->info.cache_bytes / AHEAD_OF_CACHE < AHEAD_BYTES ? card->info.cache_bytes / AHEAD_OF_CACHE : AHEAD_BYTES;
+  size_t       rows, columns, whole;
+
+  stored_shape (w->n_out, w->n_in, (cw_dtype) w->dtype, &rows, &columns);
+  whole = w->dtype == CW_U8 ? rows * columns / 2 : rows * columns * cw_dtype_size ((cw_dtype) w->dtype);
+  whole = whole / n_parts / 32 * 32;
+  return (cw_gpu_ahead){ (const char *) w->w + part * whole, (uint32_t) (whole < most ? whole : most) };
 }
 
 cw_gpu_matrix

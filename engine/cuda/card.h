@@ -68,3 +68,6 @@ void  cw_card_arena_free (cw_card_arena *arena);
 cw_gpu_matrix cw_card_put_linear (cw_card_arena *arena, const cw_linear *linear);
 /* Bytes that a matrix takes there, without a bias. */
 size_t        cw_card_matrix_bytes (size_t n_out, size_t n_in, cw_dtype dtype);
+/* The beginning of part @part of @n_parts of @w's weights, for a launch in front of the one that reads them: as much as a fast card's memory gives while
+ * one launch ends and the next begins, or as little as the second-level cache can spare. */
+cw_gpu_ahead  cw_card_ahead (const cw_card *card, const cw_gpu_matrix *w, size_t part, size_t n_parts);

@@ -19,6 +19,7 @@
 
 #define CW_WARP      32
 #define CW_FULL_MASK 0xffffffffu
+#define CW_SECTOR    32 /* bytes that a cache asks memory for */
 
 #ifdef CUDA_ON_CPU
 #define CW_GPU_UNROLL(n)
@@ -98,6 +99,17 @@ norm_of (const float *x, unsigned n, float eps, unsigned lane, bool rms, float *
     squares = fmaf (rest, rest, squares);
   }
   *scale = 1.0f / sqrtf (lanes_sum (squares) / (float) n + eps);
+}
+
+/* This block's part of what is read behind this launch: see cw_gpu_ahead. */
+static __device__ __forceinline__ void
+ask_ahead (const cw_gpu_ahead &ahead)
+{
+  const uint32_t n_blocks = gridDim.x * gridDim.y * gridDim.z, block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+  const uint32_t each = (ahead.n / CW_SECTOR + n_blocks - 1) / n_blocks * CW_SECTOR, begin = block * each;
+
+  for (uint32_t at = begin + threadIdx.x * CW_SECTOR; at < begin + each && at < ahead.n; at += blockDim.x * CW_SECTOR)
+    CW_PREFETCH ((const unsigned char *) ahead.bytes + at);
 }
 
 static inline unsigned

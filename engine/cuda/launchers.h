@@ -24,6 +24,7 @@ cudaError_t cw_cuda_attend (cudaStream_t stream, const cw_gpu_attention *attenti
 cudaError_t cw_cuda_layer_norm (cudaStream_t stream, float *y, const float *x, uint32_t n, uint32_t c, const float *gamma, const float *beta,
                                 float eps);
 cudaError_t cw_cuda_sample (cudaStream_t stream, const cw_gpu_sample *sample);
+cudaError_t cw_cuda_sample_scored (cudaStream_t stream, const cw_gpu_scored *scored);
 cudaError_t cw_cuda_advance (cudaStream_t stream, int32_t *step, uint32_t n);
 cudaError_t cw_cuda_books (cudaStream_t stream, const cw_gpu_books *books);
 cudaError_t cw_cuda_nearest (cudaStream_t stream, const cw_gpu_nearest *nearest);

@@ -20,7 +20,6 @@
 #define CW_THREADS  128
 #define CW_ROWS     8            /* of a block */
 #define CW_COLS_MAX 4
-#define CW_SECTOR   32           /* bytes that a cache asks memory for */
 #define CW_SHARED_BYTES (44 * 1024) /* dynamic, of a block: with what is static it stays below the 48 KB that every card gives */
 
 /* Quantised weights: a block's rows in fours, warps that share a four, and the integers of one column, [fours, parts, rows of a four,

@@ -58,6 +58,7 @@ describe (int index, cw_gpu_info *info)
   info->major = properties.major;
   info->minor = properties.minor;
   info->memory_bytes = properties.totalGlobalMem;
+  info->cache_bytes = properties.l2CacheSize > 0 ? (size_t) properties.l2CacheSize : 0;
   return CW_GPU_OK;
 }
 
@@ -382,6 +383,12 @@ sample (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_sample *draw)
 }
 
 static void
+sample_scored (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_scored *scored)
+{
+  QUEUE (cw_cuda_sample_scored (gpu->streams[stream], scored));
+}
+
+static void
 advance (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step, uint32_t n)
 {
   QUEUE (cw_cuda_advance (gpu->streams[stream], step, n));
@@ -445,7 +452,7 @@ static const cw_cuda_module module = {
   alloc, release, alloc_host, release_host,
   upload, download, copy, copy_rows, zero, wait, done, order,
   capture_begin, capture_end, replay, release_graph,
-  embed, linear, attend, layer_norm, sample, advance,
+  embed, linear, attend, layer_norm, sample, sample_scored, advance,
   books, nearest, pad, conv, group_norm, elu, lstm, transpose,
 };
 

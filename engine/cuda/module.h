@@ -24,7 +24,7 @@
 extern "C" {
 #endif
 
-#define CW_CUDA_ABI     4
+#define CW_CUDA_ABI     5
 #define CW_CUDA_SYMBOL  "clipwright_cuda_module"
 
 #define CW_GPU_STREAMS  2  /* CW_GPU_STEPS, CW_GPU_CODEC */
@@ -52,6 +52,7 @@ typedef struct {
   int    major, minor;             /* compute capability */
   int    driver_version, runtime_version; /* CUDA's: 13000 is 13.0; driver 0: there is none */
   size_t memory_bytes, free_bytes; /* free: 0 unless the card is open */
+  size_t cache_bytes;              /* the second-level cache */
 } cw_gpu_info;
 
 /* ---- cuBLAS --------------------------------------------------------------------------------------------------------- */
@@ -77,6 +78,13 @@ typedef struct {
   uint32_t      n_out, n_in;
   int           dtype;  /* CW_F32, CW_F16, CW_BF16; CW_I8 and CW_U8 for 8 and 4 bits */
 } cw_gpu_matrix;
+
+/* Bytes that a launch behind this one will read, and that this one asks the second-level cache for when it has read its own: memory works while
+ * one launch ends and the next begins. n 0: none. */
+typedef struct {
+  const void *bytes;
+  uint32_t    n;
+} cw_gpu_ahead;
 
 /* What a column passes before the product. */
 typedef enum {
@@ -121,6 +129,7 @@ typedef struct {
   uint32_t          each;
   const int32_t    *step;
   bool              may_round;         /* many columns of 16-bit weights may go to cuBLAS, where their last bits are others; not in a capture */
+  cw_gpu_ahead      ahead;
 } cw_gpu_linear;
 
 /* ---- attention ------------------------------------------------------------------------------------------------------ */
@@ -145,6 +154,7 @@ typedef struct {
   const float       *bias;  /* NULL, or [heads, 2 each - 1]: query j's key p gets the number at each - 1 - j % each + p added, p < each */
   bool               near;  /* a text of @each keys, of which query j sees those from j % each - reach to j % each + reach */
   uint32_t           reach;
+  cw_gpu_ahead       ahead;
 } cw_gpu_attention;
 
 /* ---- the ends of a step ------------------------------------------------------------------------------------------------ */
@@ -187,6 +197,18 @@ typedef struct {
   const int32_t       *step;
   int32_t             *tokens;  /* [n_takes, K]: that column */
 } cw_gpu_sample;
+
+/* One codebook of a clip that is looked at whole: of each of @n frames a token, and how sure the model was: cw_sample_scored, for the same draws. */
+typedef struct {
+  float        *logits;      /* [n, V]: overwritten */
+  const float  *null_branch; /* [n, V] or NULL */
+  const double *uniforms;    /* [n] in [0, 1); < 0: the frame is left alone, its token -1 */
+  uint32_t      n, v;
+  cw_gpu_choice choice;      /* guidance, temperature above 0, top_p, top_k */
+  bool          greedy;
+  int32_t      *tokens;      /* [n] */
+  float        *sure;        /* [n] */
+} cw_gpu_scored;
 
 /* ---- the codec ------------------------------------------------------------------------------------------------------ */
 
@@ -308,6 +330,7 @@ typedef struct {
   void (*layer_norm) (cw_gpu *gpu, cw_gpu_stream stream, float *y, const float *x, uint32_t n, uint32_t c, const float *gamma,
                       const float *beta, float eps);
   void (*sample) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_sample *sample);
+  void (*sample_scored) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_scored *scored);
   void (*advance) (cw_gpu *gpu, cw_gpu_stream stream, int32_t *step, uint32_t n); /* *step += n */
 
   void (*books) (cw_gpu *gpu, cw_gpu_stream stream, const cw_gpu_books *books);

@@ -132,6 +132,7 @@ static __global__ void __launch_bounds__ (CW_THREADS, COLS > 2 ? 4 : 5) dot_quan
     add_run<COLS> (total, sums);
     __syncthreads ();
   }
+  ask_ahead (a.ahead);
   finish_sums (a, l, row, first, cols, total, scales);
 }
 

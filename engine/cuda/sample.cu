@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * sample.cu: guidance, top-k or top-p, and the draw: the rule of sampling/sampler.h, token for token what the processor draws, because
- *     weights are added up as integers. A block is one codebook of one take.
+ *     weights are added up as integers. A block is one codebook of one take, or one frame of a MAGNeT's clip.
  *
  * Nothing is sorted: a key is the bits of a weight, which for positive numbers are in the numbers' order, and the key at which the sum of
  * what stands before it, from the largest down, reaches a goal is found 8 bits at a time. With goal k - 1 and everything counted once
@@ -124,7 +124,7 @@ pick_equal (share own, unsigned key, sum_type nth, shared_state *s)
         s->token = (int) i;
 }
 
-/* In descending order, those that stay by top-p. */
+/* In descending order, those that stay by top-p of all @total. */
 static __device__ __forceinline__ void
 draw_top_p (share own, sum_type total, float top_p, double uniform, shared_state *s)
 {
@@ -142,8 +142,8 @@ draw_top_p (share own, sum_type total, float top_p, double uniform, shared_state
   pick_equal (own, key, (goal - s->before) / weight, s);
 }
 
-/* In the vocabulary's order, those whose bits are at least @lowest. */
-static __device__ __forceinline__ void
+/* In the vocabulary's order, those whose bits are at least @lowest, whose sum it returns. */
+static __device__ __forceinline__ sum_type
 draw_in_order (share own, unsigned lowest, double uniform, shared_state *s)
 {
   sum_type sum = 0, total, before, goal;
@@ -162,6 +162,7 @@ draw_in_order (share own, unsigned lowest, double uniform, shared_state *s)
         break;
       }
     }
+  return total;
 }
 
 /* Guides the logits in place and returns the largest; s->token is its place, the first of equals. */
@@ -205,25 +206,44 @@ guide (share own, const float *null_branch, float guidance, shared_state *s)
   return largest;
 }
 
-static __device__ __forceinline__ void
-draw (share own, float largest, const cw_gpu_choice &choice, double uniform, uint32_t v, shared_state *s)
+/* Makes weights of the logits; returns the sum of this thread's. */
+static __device__ __forceinline__ sum_type
+weigh (share own, float largest, float temperature)
 {
-  const float highest = largest / choice.temperature;
-  sum_type    sum = 0, total;
-  unsigned    lowest = 0;
+  const float highest = largest / temperature;
+  sum_type    sum = 0;
 
   for (uint32_t i = own.first; i < own.end; i++) {
-    own.weights[i] = cw_sampler_weight (own.weights[i], highest, choice.temperature);
+    own.weights[i] = cw_sampler_weight (own.weights[i], highest, temperature);
     sum += cw_sampler_fixed (own.weights[i]);
   }
+  return sum;
+}
+
+/* @sum: of this thread's weights. Returns what the token's weight is a part of for cw_sample_scored: all with top-p, else those that stay. */
+static __device__ __forceinline__ sum_type
+draw (share own, sum_type sum, const cw_gpu_choice &choice, double uniform, uint32_t v, shared_state *s)
+{
+  sum_type total;
+  unsigned lowest = 0;
+
   if (choice.top_p > 0.0f) {
     scan_block (sum, s, &total);
     draw_top_p (own, total, choice.top_p, uniform, s);
-    return;
+    return total;
   }
   if (choice.top_k > 0 && (uint32_t) choice.top_k < v)
     lowest = find_key (own, (sum_type) choice.top_k - 1, false, s);
-  draw_in_order (own, lowest, uniform, s);
+  return draw_in_order (own, lowest, uniform, s);
+}
+
+/* This thread's tokens of a vocabulary of @v. */
+static __device__ __forceinline__ share
+share_of (float *logits, uint32_t v)
+{
+  const uint32_t each = (v + THREADS - 1) / THREADS, first = threadIdx.x * each;
+
+  return { logits, first < v ? first : v, first + each < v ? first + each : v };
 }
 
 /* One block of a multiprocessor will do, as there are few: else ptxas holds the registers to what six can share, and spills. */
@@ -232,22 +252,19 @@ static __global__ void __launch_bounds__ (THREADS, 1) sample (const __grid_const
   __shared__ shared_state s;
   const cw_gpu_choice     choice = *a.choice;
   const uint32_t          k = blockIdx.x, take = blockIdx.y, n_k = a.columns.k, v = a.columns.v, column = (uint32_t) *a.step - a.columns.first;
-  const uint32_t          each = (v + THREADS - 1) / THREADS;
   const bool              guided = a.n_rows > a.columns.n_takes;
   float                  *logits = a.logits + ((size_t) take * n_k + k) * v;
   const float            *null_branch = guided ? logits + (size_t) a.columns.n_takes * n_k * v : NULL;
   int32_t                *place = a.columns.ids + ((size_t) take * a.columns.n_columns + column + 1) * n_k + k;
-  share                   own = { logits, threadIdx.x * each, (threadIdx.x + 1) * each };
+  const share             own = share_of (logits, v);
 
   if (column + 1 >= a.columns.n_columns)
     return;
-  own.first = own.first < v ? own.first : v;
-  own.end = own.end < v ? own.end : v;
   const bool  wanted = *place == CW_GPU_TO_DRAW;
   const float largest = guide (own, null_branch, choice.guidance, &s);
 
   if (wanted && choice.temperature > 0.0f)
-    draw (own, largest, choice, cw_philox_uniform (choice.seed, choice.first_take + take, choice.first_step + column, k), v, &s);
+    draw (own, weigh (own, largest, choice.temperature), choice, cw_philox_uniform (choice.seed, choice.first_take + take, choice.first_step + column, k), v, &s);
   __syncthreads ();
   if (threadIdx.x == 0) {
     if (wanted)
@@ -260,4 +277,41 @@ cudaError_t
 cw_cuda_sample (cudaStream_t stream, const cw_gpu_sample *a)
 {
   return CW_LAUNCH (sample, dim3 (a->columns.k, a->columns.n_takes), THREADS, 0, stream, *a);
+}
+
+/* A block is one frame. */
+static __global__ void __launch_bounds__ (THREADS, 1) sample_scored (const __grid_constant__ cw_gpu_scored a)
+{
+  __shared__ shared_state s;
+  const uint32_t          frame = blockIdx.x;
+  const double            uniform = a.uniforms[frame];
+  float                  *logits = a.logits + (size_t) frame * a.v;
+  const share             own = share_of (logits, a.v);
+  sum_type                total;
+
+  if (uniform < 0.0) {
+    if (threadIdx.x == 0) {
+      a.tokens[frame] = -1;
+      a.sure[frame] = 0.0f;
+    }
+    return;
+  }
+  const float    largest = guide (own, a.null_branch ? a.null_branch + (size_t) frame * a.v : NULL, a.choice.guidance, &s);
+  const sum_type sum = weigh (own, largest, a.choice.temperature);
+
+  if (a.greedy)
+    scan_block (sum, &s, &total);
+  else
+    total = draw (own, sum, a.choice, uniform, a.v, &s);
+  __syncthreads ();
+  if (threadIdx.x == 0) {
+    a.tokens[frame] = s.token;
+    a.sure[frame] = (float) ((double) cw_sampler_fixed (logits[s.token]) / (double) total);
+  }
+}
+
+cudaError_t
+cw_cuda_sample_scored (cudaStream_t stream, const cw_gpu_scored *a)
+{
+  return CW_LAUNCH (sample_scored, dim3 (a->n), THREADS, 0, stream, *a);
 }

@@ -27,7 +27,9 @@ typedef struct {
   int32_t              *ids;     /* [n_rows of the run, K, T] */
   float                *scores;  /* [rows, n_units]: how unsure, the unsurest first */
   bool                 *picked;  /* [rows, T]: to be drawn in this step */
-  float                *sure;    /* [rows, T]: probability of what was drawn */
+  double               *uniforms; /* [rows, T]: the step's draws, -1 where nothing is picked */
+  int32_t              *tokens;  /* [rows, T]: what was drawn */
+  float                *sure;    /* [rows, T]: its probability */
   float                *logits;  /* [n_rows of the run, T, V] */
   uint32_t             *order;   /* [T] */
   float                *sums;    /* [T] */
@@ -92,36 +94,45 @@ mask (fill *f, float share)
   }
 }
 
-/* The null branches read what their rows read. */
-static void
-look (fill *f)
-{
-  const size_t n = f->plan->n_rows * f->k * f->plan->n_frames;
-
-  if (f->plan->guided)
-    memcpy (f->ids + n, f->ids, n * sizeof *f->ids);
-  cw_magnet_run_forward (f->run, f->ids, f->stage, f->logits);
-}
-
-/* One task a row and frame. A span counts with all of its frames, those of the prompt too; what was not picked need not be drawn. */
+/* One task a row and frame. */
 static void
 draw_task (void *arg, size_t begin, size_t end, unsigned thread)
 {
   fill        *f = arg;
-  const size_t t = f->plan->n_frames, n = f->plan->n_rows * t;
+  const size_t n = f->plan->n_rows * f->plan->n_frames;
 
   for (size_t i = begin; i < end; i++) {
-    int32_t *id = id_at (f, i / t, i % t), token;
-    float   *logits = f->logits + i * f->v;
+    float *logits = f->logits + i * f->v;
 
     if (!f->picked[i])
       continue;
     if (f->plan->guided)
       cw_guide (logits, logits + n * f->v, f->v, f->guidance);
-    token = cw_sample_scored (logits, f->v, &f->sampling, f->plan->greedy, f->plan->uniform (f->plan->user, i / t, f->step, i % t),
-                              f->scratch + thread * f->scratch_bytes, &f->sure[i]);
-    if (*id == (int32_t) f->v)
-      *id = token;
+    f->tokens[i] = cw_sample_scored (logits, f->v, &f->sampling, f->plan->greedy, f->uniforms[i], f->scratch + thread * f->scratch_bytes, &f->sure[i]);
+  }
+}
+
+/* A look, on the card with its draws or here. A span counts with all of its frames, those of the prompt too; what was not picked need not be
+ * drawn. The null branches read what their rows read. */
+static void
+look_and_draw (fill *f)
+{
+  const size_t         t = f->plan->n_frames, n = f->plan->n_rows * t, n_ids = n * f->k;
+  const cw_magnet_draw how = { f->sampling, f->plan->greedy, f->plan->guided, f->guidance, f->uniforms };
+
+  if (f->plan->guided)
+    memcpy (f->ids + n_ids, f->ids, n_ids * sizeof *f->ids);
+  for (size_t i = 0; i < n; i++)
+    f->uniforms[i] = f->picked[i] ? f->plan->uniform (f->plan->user, i / t, f->step, i % t) : -1.0;
+  if (!cw_magnet_run_draw (f->run, f->ids, f->stage, &how, f->tokens, f->sure)) {
+    cw_magnet_run_forward (f->run, f->ids, f->stage, f->logits);
+    cw_pool_run (f->pool, n, 8, draw_task, f);
+  }
+  for (size_t i = 0; i < n; i++) {
+    int32_t *id = id_at (f, i / t, i % t);
+
+    if (f->picked[i] && *id == (int32_t) f->v)
+      *id = f->tokens[i];
   }
 }
 
@@ -154,8 +165,7 @@ run_step (fill *f, size_t i, size_t n)
   f->guidance = (float) ((double) share * (double) plan->guidance_first + (1.0 - (double) share) * (double) plan->guidance_last);
   f->sampling = (cw_sampling){ (float) fmax ((double) plan->temperature * left, COOLEST), plan->top_k, plan->top_p };
   mask (f, share);
-  look (f);
-  cw_pool_run (f->pool, plan->n_rows * plan->n_frames, 8, draw_task, f);
+  look_and_draw (f);
   score (f);
   f->step++;
 }
@@ -182,6 +192,8 @@ take_memory (fill *f, cw_error *error)
   f->logits = cw_arena_new (&f->arena, float, f->n_rows * t * f->v);
   f->scores = cw_arena_new (&f->arena, float, rows * f->n_units);
   f->picked = cw_arena_new (&f->arena, bool, rows * t);
+  f->uniforms = cw_arena_new (&f->arena, double, rows * t);
+  f->tokens = cw_arena_new (&f->arena, int32_t, rows * t);
   f->sure = cw_arena_new (&f->arena, float, rows * t);
   f->order = cw_arena_new (&f->arena, uint32_t, t);
   f->sums = cw_arena_new (&f->arena, float, t);

@@ -24,3 +24,10 @@ void                cw_magnet_card_run_why (const cw_magnet_card_run *run, cw_er
 bool                cw_magnet_card_run_set_text (cw_magnet_card_run *run, size_t text, const cw_text_cache *cache);
 /* One row's grid, @ids [K, n_frames], that reads @text or CW_NO_TEXT, gives its @logits [n_frames, V] of codebook @stage. */
 bool                cw_magnet_card_run_look (cw_magnet_card_run *run, const int32_t *ids, size_t text, size_t stage, float *logits);
+/* The same of @texts[0], guided by a look that reads @texts[1]; of it the row's @tokens and how @sure it was, [n_frames], for its @uniforms: see
+ * cw_magnet_run_draw. */
+bool                cw_magnet_card_run_draw (cw_magnet_card_run *run, const int32_t *ids, const size_t texts[2], size_t stage, const cw_magnet_draw *draw,
+                                             const double *uniforms, int32_t *tokens, float *sure);
+
+/* See cw_magnet_product_rate. */
+double              cw_magnet_card_product_rate (cw_musicgen_card *weights, size_t n_frames);

@@ -235,6 +235,20 @@ look_on_card (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logit
   return true;
 }
 
+bool
+cw_magnet_run_draw (cw_magnet_run *run, const int32_t *ids, size_t stage, const cw_magnet_draw *draw, int32_t *tokens, float *sure)
+{
+  const size_t t = run->n_frames, n_ids = run->model->config.n_codebooks * t, n_rows = draw->guided ? run->n_rows / 2 : run->n_rows;
+
+  for (size_t row = 0; row < n_rows && run->card; row++) {
+    const size_t texts[] = { run->text_of[row], draw->guided ? run->text_of[n_rows + row] : CW_NO_TEXT };
+
+    if (!cw_magnet_card_run_draw (run->card, ids + row * n_ids, texts, stage, draw, draw->uniforms + row * t, tokens + row * t, sure + row * t))
+      leave_card (run);
+  }
+  return run->card != NULL;
+}
+
 void
 cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits)
 {
@@ -261,4 +275,10 @@ cw_magnet_operations (const cw_musicgen *model, size_t n_rows, size_t n_frames)
   const double              c = (double) config->width, layer = c * (6.0 * c + 2.0 * (double) config->ffn); /* q k v o, cross q o; fc1 fc2 */
 
   return 2.0 * (double) (n_rows * n_frames) * ((double) config->n_layers * layer + c * (double) config->codebook_size);
+}
+
+double
+cw_magnet_product_rate (const cw_musicgen *model, size_t n_frames)
+{
+  return model->card ? cw_magnet_card_product_rate (model->card, n_frames) : 0.0;
 }

@@ -29,6 +29,21 @@ const cw_error *cw_magnet_run_trouble (const cw_magnet_run *run);
 
 /* Operations of one forward pass's matrix products, a multiply-add counted as two; attention is not counted. */
 double cw_magnet_operations (const cw_musicgen *model, size_t n_rows, size_t n_frames);
+/* Such operations a second that the model's card reaches in the largest product of a layer alone, of @n_frames, measured now; 0: no card, or no room there. */
+double cw_magnet_product_rate (const cw_musicgen *model, size_t n_frames);
+
+/* How one look's tokens are drawn. */
+typedef struct {
+  cw_sampling   sampling;  /* its temperature is above 0 */
+  bool          greedy;    /* see cw_sample_scored */
+  bool          guided;    /* the second half of the rows are null branches */
+  float         guidance;
+  const double *uniforms;  /* [rows without null branches, n_frames]: the draws; < 0: this frame is left alone */
+} cw_magnet_draw;
+
+/* On a card: a look, of which @tokens and how @sure the model was come back, [rows without null branches, n_frames], to the bit what cw_sample_scored
+ * makes of its logits; of frames that are left alone they say nothing. False: there is no card (any more), and cw_magnet_run_forward is to be asked. */
+bool cw_magnet_run_draw (cw_magnet_run *run, const int32_t *ids, size_t stage, const cw_magnet_draw *draw, int32_t *tokens, float *sure);
 
 /* The whole grids @ids [n_rows, K, n_frames], 0 … V - 1 or the mask V, give the @logits [n_rows, n_frames, V] of codebook @stage. */
 void cw_magnet_run_forward (cw_magnet_run *run, const int32_t *ids, size_t stage, float *logits);

@@ -40,10 +40,10 @@ typedef struct {
   bool          may_round; /* see cw_gpu_linear */
 } cw_card_columns;
 
-/* y [n, ld_y] = activation (w norm (x)). */
+/* y [n, ld_y] = activation (w norm (x)). @ahead: what the next launch reads, or { 0 }; so below. */
 void cw_card_project (cw_card *card, const cw_card_columns *columns, float *y, size_t ld_y, const cw_gpu_matrix *w, const cw_card_norm *norm,
-                      cw_activation activation);
+                      cw_activation activation, cw_gpu_ahead ahead);
 /* x += w input; @input NULL: what attention left. */
-void cw_card_add (cw_card *card, const cw_card_columns *columns, const cw_gpu_matrix *w, const float *input);
+void cw_card_add (cw_card *card, const cw_card_columns *columns, const cw_gpu_matrix *w, const float *input, cw_gpu_ahead ahead);
 /* A copy of @cache, a text's keys and values on this side; keys NULL: no room. They are there when the stream has been waited for. */
 cw_gpu_text cw_card_put_text (cw_card_arena *arena, const cw_musicgen_config *config, const cw_text_cache *cache);

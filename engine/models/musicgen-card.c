@@ -367,22 +367,29 @@ cw_musicgen_card_run_use_text (cw_musicgen_card_run *run, size_t row, size_t tex
 
 void
 cw_card_project (cw_card *card, const cw_card_columns *columns, float *y, size_t ld_y, const cw_gpu_matrix *w, const cw_card_norm *norm,
-                 cw_activation activation)
+                 cw_activation activation, cw_gpu_ahead ahead)
 {
   card->module->linear (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_linear){ .layers = { *w }, .y = { y }, .n_layers = 1, .n = (uint32_t) columns->n, .ld_x = w->n_in,
                                           .ld_y = (uint32_t) ld_y, .x = columns->x, .prologue = CW_GPU_NORM, .gamma = norm->gamma,
                                           .beta = norm->beta, .eps = norm->eps, .activation = (cw_gpu_activation) activation,
-                                          .may_round = columns->may_round });
+                                          .may_round = columns->may_round, .ahead = ahead });
 }
 
 void
-cw_card_add (cw_card *card, const cw_card_columns *columns, const cw_gpu_matrix *w, const float *input)
+cw_card_add (cw_card *card, const cw_card_columns *columns, const cw_gpu_matrix *w, const float *input, cw_gpu_ahead ahead)
 {
   card->module->linear (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_linear){ .layers = { *w }, .y = { columns->x }, .n_layers = 1, .n = (uint32_t) columns->n, .ld_x = w->n_in,
                                           .ld_y = w->n_out, .x = input, .prologue = input ? CW_GPU_AS_IS : CW_GPU_MERGE, .pieces = columns->pieces,
-                                          .addend = columns->x, .may_round = columns->may_round });
+                                          .addend = columns->x, .may_round = columns->may_round, .ahead = ahead });
+}
+
+/* For the launch in front of the one that reads part @part of @n_parts of @w. Where many columns go together a launch is long, and nothing is asked for. */
+static cw_gpu_ahead
+ask_for (const cw_musicgen_card_run *run, size_t n, const cw_gpu_matrix *w, size_t part, size_t n_parts)
+{
+  return n == 1 ? cw_card_ahead (run->weights->card, w, part, n_parts) : (cw_gpu_ahead){ 0 };
 }
 
 /* q = w_q norm (x), and keys and values to their place in the cache; of @n columns of each row, as all that follows. */
@@ -395,17 +402,18 @@ project_qkv (cw_musicgen_card_run *run, const cw_card_layer *l, const cw_gpu_cac
                         &(cw_gpu_linear){ .layers = { l->qkv[0], l->qkv[1], l->qkv[2] }, .y = { run->q }, .n_layers = 3, .n = (uint32_t) (run->n_rows * n),
                                           .ld_x = l->o.n_in, .ld_y = l->o.n_in, .x = run->x, .prologue = CW_GPU_NORM, .gamma = l->self_norm.gamma,
                                           .beta = l->self_norm.beta, .eps = l->self_norm.eps, .cache = *cache, .each = (uint32_t) n,
-                                          .step = run->where, .may_round = n > 1 });
+                                          .step = run->where, .may_round = n > 1, .ahead = ask_for (run, n, &l->o, 0, 2) });
 }
 
 static void
-attend_cache (cw_musicgen_card_run *run, const cw_gpu_cache *cache, size_t n)
+attend_cache (cw_musicgen_card_run *run, const cw_card_layer *l, const cw_gpu_cache *cache, size_t n)
 {
   cw_card *card = run->weights->card;
 
   card->module->attend (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) (run->n_rows * n), .heads = run->pieces.heads, .d = run->pieces.d, .each = (uint32_t) n,
-                                             .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .cache = *cache, .step = run->where });
+                                             .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .cache = *cache, .step = run->where,
+                                             .ahead = ask_for (run, n, &l->o, 1, 2) });
 }
 
 static void
@@ -416,7 +424,7 @@ attend_text (cw_musicgen_card_run *run, size_t index, size_t n)
   card->module->attend (card->gpu, CW_GPU_STEPS,
                         &(cw_gpu_attention){ .q = run->q, .n = (uint32_t) (run->n_text_rows * n), .heads = run->pieces.heads, .d = run->pieces.d, .each = (uint32_t) n,
                                              .scale = 1.0f / sqrtf ((float) run->pieces.d), .pieces = run->pieces, .texts = run->seen_there,
-                                             .layer = (uint32_t) index });
+                                             .layer = (uint32_t) index, .ahead = ask_for (run, n, &run->weights->layers[index].cross_o, 1, 2) });
 }
 
 static void
@@ -427,19 +435,20 @@ run_layer (cw_musicgen_card_run *run, size_t index, size_t n)
   const cw_card_layer      *l = &run->weights->layers[index];
   const cw_gpu_cache        cache = { run->keys + index * run->layer_bytes, run->values + index * run->layer_bytes, run->pieces.heads, run->pieces.d,
                                       (uint32_t) run->max_steps, (int) cache_type (run->weights->model) };
+  const cw_gpu_matrix      *behind = index + 1 < config->n_layers ? &l[1].qkv[0] : &run->weights->heads[0];
   const cw_card_columns     all = { run->x, run->pieces, run->n_rows * n, n > 1 };
   const cw_card_columns     told = { run->x, run->pieces, run->n_text_rows * n, n > 1 };
 
   project_qkv (run, l, &cache, n);
-  attend_cache (run, &cache, n);
-  cw_card_add (card, &all, &l->o, NULL);
+  attend_cache (run, l, &cache, n);
+  cw_card_add (card, &all, &l->o, NULL, ask_for (run, n, run->n_text_rows > 0 ? &l->cross_q : &l->fc1, 0, 1));
   if (run->n_text_rows > 0) {
-    cw_card_project (card, &told, run->q, config->width, &l->cross_q, &l->cross_norm, CW_ACTIVATION_NONE);
+    cw_card_project (card, &told, run->q, config->width, &l->cross_q, &l->cross_norm, CW_ACTIVATION_NONE, ask_for (run, n, &l->cross_o, 0, 2));
     attend_text (run, index, n);
-    cw_card_add (card, &told, &l->cross_o, NULL);
+    cw_card_add (card, &told, &l->cross_o, NULL, ask_for (run, n, &l->fc1, 0, 1));
   }
-  cw_card_project (card, &all, run->inner, config->ffn, &l->fc1, &l->ffn_norm, config->activation);
-  cw_card_add (card, &all, &l->fc2, run->inner);
+  cw_card_project (card, &all, run->inner, config->ffn, &l->fc1, &l->ffn_norm, config->activation, ask_for (run, n, &l->fc2, 0, 1));
+  cw_card_add (card, &all, &l->fc2, run->inner, ask_for (run, n, behind, 0, 1));
 }
 
 /* What stands in x, @n columns of each row, through all layers. */
@@ -476,7 +485,8 @@ predict (cw_musicgen_card_run *run)
   for (size_t first = 0; first < k; first += CW_GPU_FUSED) {
     cw_gpu_linear heads = { .n_layers = (uint32_t) (k - first < CW_GPU_FUSED ? k - first : CW_GPU_FUSED), .n = (uint32_t) run->n_rows,
                             .ld_x = (uint32_t) config->width, .ld_y = (uint32_t) (k * v), .x = run->x, .prologue = CW_GPU_NORM,
-                            .gamma = norm->gamma, .beta = norm->beta, .eps = norm->eps };
+                            .gamma = norm->gamma, .beta = norm->beta, .eps = norm->eps,
+                            .ahead = ask_for (run, 1, &run->weights->layers[0].qkv[0], 0, 1) }; /* of the next step */
 
     for (size_t i = 0; i < heads.n_layers; i++) {
       heads.layers[i] = run->weights->heads[first + i];

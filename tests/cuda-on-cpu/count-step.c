@@ -38,11 +38,13 @@ matrix (size_t n_out, size_t n_in)
   return (cw_gpu_matrix){ zeros (n_out * n_in * 2), NULL, NULL, NULL, (uint32_t) n_out, (uint32_t) n_in, dtype };
 }
 
+/* @ahead: what a launch behind it reads, as in musicgen-card.c. */
 static void
-product (cw_gpu_matrix w, float *y, const float *x, const float *gamma, const cw_gpu_pieces *pieces, bool add, size_t n, cw_gpu_activation activation)
+product (cw_gpu_matrix w, float *y, const float *x, const float *gamma, const cw_gpu_pieces *pieces, bool add, size_t n, cw_gpu_activation activation,
+         cw_gpu_ahead ahead)
 {
   cw_gpu_linear linear = { .layers = { w }, .y = { y }, .n_layers = 1, .n = (uint32_t) n, .ld_x = w.n_in, .ld_y = w.n_out, .x = x, .gamma = gamma,
-                           .beta = gamma, .eps = 1e-5f, .activation = activation, .addend = add ? y : NULL };
+                           .beta = gamma, .eps = 1e-5f, .activation = activation, .addend = add ? y : NULL, .ahead = ahead };
 
   linear.prologue = pieces ? CW_GPU_MERGE : gamma ? CW_GPU_NORM : CW_GPU_AS_IS;
   if (pieces)
@@ -66,21 +68,25 @@ run_layer (uint32_t width, uint32_t heads, int32_t position, uint32_t n_text)
   const cw_gpu_text  *texts = cw_card_put (&arena, &text, 1, sizeof text);
   cw_gpu_attention    attention = { .q = q, .n = ROWS, .heads = heads, .d = d, .scale = 1.0f / sqrtf ((float) d), .pieces = pieces, .cache = cache,
                                     .each = 1, .step = where };
+  const cw_gpu_matrix qkv[] = { matrix (width, width), matrix (width, width), matrix (width, width) }, o = matrix (width, width);
+  const cw_gpu_matrix cross_q = matrix (width, width), cross_o = matrix (width, width), fc1 = matrix (4 * width, width), fc2 = matrix (width, 4 * width);
 
   card->module->linear (card->gpu, CW_GPU_STEPS,
-                        &(cw_gpu_linear){ .layers = { matrix (width, width), matrix (width, width), matrix (width, width) }, .y = { q }, .n_layers = 3,
+                        &(cw_gpu_linear){ .layers = { qkv[0], qkv[1], qkv[2] }, .y = { q }, .n_layers = 3,
                                           .n = ROWS, .ld_x = width, .ld_y = width, .x = x, .prologue = CW_GPU_NORM, .gamma = gamma, .beta = gamma,
-                                          .eps = 1e-5f, .cache = cache, .each = 1, .step = where });
+                                          .eps = 1e-5f, .cache = cache, .each = 1, .step = where, .ahead = cw_card_ahead (card, &o, 0, 2) });
+  attention.ahead = cw_card_ahead (card, &o, 1, 2);
   card->module->attend (card->gpu, CW_GPU_STEPS, &attention);
-  product (matrix (width, width), x, NULL, NULL, &pieces, true, ROWS, CW_GPU_NONE);
-  product (matrix (width, width), q, x, gamma, NULL, false, 1, CW_GPU_NONE);
+  product (o, x, NULL, NULL, &pieces, true, ROWS, CW_GPU_NONE, cw_card_ahead (card, &cross_q, 0, 1));
+  product (cross_q, q, x, gamma, NULL, false, 1, CW_GPU_NONE, cw_card_ahead (card, &cross_o, 0, 2));
   attention.cache = (cw_gpu_cache){ 0 };
   attention.n = 1; /* the null branch sees no text */
   attention.texts = texts;
+  attention.ahead = cw_card_ahead (card, &cross_o, 1, 2);
   card->module->attend (card->gpu, CW_GPU_STEPS, &attention);
-  product (matrix (width, width), x, NULL, NULL, &pieces, true, 1, CW_GPU_NONE);
-  product (matrix (4 * width, width), inner, x, gamma, NULL, false, ROWS, CW_GPU_GELU);
-  product (matrix (width, 4 * width), x, inner, NULL, NULL, true, ROWS, CW_GPU_NONE);
+  product (cross_o, x, NULL, NULL, &pieces, true, 1, CW_GPU_NONE, cw_card_ahead (card, &fc1, 0, 1));
+  product (fc1, inner, x, gamma, NULL, false, ROWS, CW_GPU_GELU, cw_card_ahead (card, &fc2, 0, 1));
+  product (fc2, x, inner, NULL, NULL, true, ROWS, CW_GPU_NONE, cw_card_ahead (card, &qkv[0], 0, 1)); /* the next layer's is as large */
 }
 
 static void
@@ -93,8 +99,9 @@ run_ends (uint32_t width)
   float               *logits = zeros ((size_t) ROWS * CODEBOOKS * CODES * sizeof (float));
   int32_t             *where = cw_card_put (&arena, &first, 1, sizeof first);
   const cw_gpu_columns columns = { cw_card_put (&arena, ids, 2 * CODEBOOKS, sizeof *ids), 1, 2, CODEBOOKS, CODES, 0 };
+  const cw_gpu_matrix  first_q = matrix (width, width); /* of the next step */
   cw_gpu_linear        heads = { .n_layers = CODEBOOKS, .n = ROWS, .ld_x = width, .ld_y = CODEBOOKS * CODES, .x = x, .prologue = CW_GPU_NORM,
-                                 .gamma = gamma, .beta = gamma, .eps = 1e-5f };
+                                 .gamma = gamma, .beta = gamma, .eps = 1e-5f, .ahead = cw_card_ahead (card, &first_q, 0, 1) };
 
   for (int k = 0; k < CODEBOOKS; k++) {
     tables[k] = zeros ((size_t) (CODES + 1) * width * 2);

@@ -189,6 +189,7 @@ test_linear (linear_case c)
     there.layers[l] = cw_card_put_linear (&p.there, &layers[l]);
     there.y[l] = cw_card_new (&p.there, float, c.n * n_rows);
   }
+  there.ahead = cw_card_ahead (card, &there.layers[c.n_layers - 1], 0, 1); /* up to a buffer's end */
   card->module->linear (card->gpu, CW_GPU_STEPS, &there);
 
   if (c.norm)
@@ -434,6 +435,7 @@ test_attention (attention_case c)
       card->module->upload (card->gpu, CW_GPU_STEPS, (char *) there.cache.values + at, (const char *) v + at, n_bytes);
     }
   }
+  there.ahead = (cw_gpu_ahead){ there.q, (uint32_t) (c.n * width * sizeof *q) };
   card->module->attend (card->gpu, CW_GPU_STEPS, &there);
 
   for (size_t i = 0; i < c.n; i++) {
@@ -630,6 +632,46 @@ test_sample (size_t v, bool guided, float temperature, int top_k, float top_p, b
   leave (&p);
 }
 
+/* A MAGNeT's: tokens and how sure the model was are those of cw_sample_scored, and frames that are not drawn stay alone. */
+static void
+test_scored (size_t v, bool guided, bool greedy, cw_sampling sampling, bool coarse)
+{
+  enum { FRAMES = 5 };
+  place         p = enter ();
+  const size_t  n = FRAMES * v;
+  float        *logits = numbers (&p.host, n), *null_branch = numbers (&p.host, n), *sure;
+  double       *uniforms = cw_arena_new (&p.host, double, FRAMES);
+  void         *scratch = cw_arena_take (&p.host, cw_sampler_scratch_bytes (v), 1);
+  cw_gpu_scored there = { .n = FRAMES, .v = (uint32_t) v, .greedy = greedy,
+                          .choice = { .guidance = 3.0f, .temperature = sampling.temperature, .top_k = sampling.top_k, .top_p = sampling.top_p } };
+  int32_t      *tokens;
+
+  for (size_t i = 0; i < n; i++)
+    logits[i] = coarse ? floorf (3.0f * logits[i]) : 6.0f * logits[i];
+  for (size_t i = 0; i < FRAMES; i++)
+    uniforms[i] = i == 2 ? -1.0 : cw_philox_uniform (5, 0, (uint32_t) i, (uint32_t) v);
+  there.logits = cw_card_put (&p.there, logits, n, sizeof *logits);
+  there.null_branch = guided ? cw_card_put (&p.there, null_branch, n, sizeof *null_branch) : NULL;
+  there.uniforms = cw_card_put (&p.there, uniforms, FRAMES, sizeof *uniforms);
+  there.tokens = cw_card_new (&p.there, int32_t, FRAMES);
+  there.sure = cw_card_new (&p.there, float, FRAMES);
+  card->module->sample_scored (card->gpu, CW_GPU_STEPS, &there);
+  tokens = fetch (&p, there.tokens, FRAMES * sizeof *tokens);
+  sure = fetch (&p, there.sure, FRAMES * sizeof *sure);
+  for (size_t i = 0; i < FRAMES; i++) {
+    int32_t expected = -1;
+    float   how_sure = 0.0f;
+
+    if (guided)
+      cw_guide (logits + i * v, null_branch + i * v, v, 3.0f);
+    if (uniforms[i] >= 0.0)
+      expected = cw_sample_scored (logits + i * v, v, &sampling, greedy, uniforms[i], scratch, &how_sure);
+    CHECK (tokens[i] == expected && sure[i] == how_sure, "frame %zu of %zu tokens, greedy %d, temperature %g, top_k %d, top_p %g: %d (%.9g), C draws %d (%.9g)", i, v,
+           greedy, (double) sampling.temperature, sampling.top_k, (double) sampling.top_p, tokens[i], (double) sure[i], expected, (double) how_sure);
+  }
+  leave (&p);
+}
+
 static void
 test_samples (void)
 {
@@ -645,6 +687,11 @@ test_samples (void)
       test_sample (v, false, 1.3f, 250, 0.0f, coarse);
       test_sample (v, true, 1.0f, 250, 0.9f, coarse);
       test_sample (v, false, 1.0f, 0, 0.3f, coarse);
+      test_scored (v, true, true, (cw_sampling){ 0.7f, 4, 0.0f }, coarse);
+      test_scored (v, true, false, (cw_sampling){ 3.0f, 0, 0.9f }, coarse);
+      test_scored (v, false, false, (cw_sampling){ 0.01f, v > 4 ? 4 : 1, 0.0f }, coarse);
+      test_scored (v, true, false, (cw_sampling){ 2.0f, v > 4 ? 4 : 1, 0.0f }, coarse);
+      test_scored (v, false, false, (cw_sampling){ 1.0f, 0, 0.0f }, coarse);
     }
 }
 

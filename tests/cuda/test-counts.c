@@ -70,6 +70,21 @@ number (const json_t *kernel, const char *key)
   return (long) json_integer_value (json_object_get (kernel, key));
 }
 
+/* Of what ran since begin; decref. */
+static json_t *
+read_counts (void)
+{
+  char      path[] = "counts-XXXXXX";
+  const int file = mkstemp (path);
+  json_t   *counts;
+
+  write_counts (path);
+  counts = json_load_file (path, 0, NULL);
+  remove (path);
+  close (file);
+  return counts;
+}
+
 /* What ran since begin is one launch of @kernel, and did exactly @wanted; of DRAM it read @read bytes and wrote @written; 0: not asked. */
 static void
 expect (const char *kernel, operations wanted, long read, long written)
@@ -77,13 +92,10 @@ expect (const char *kernel, operations wanted, long read, long written)
   const char *const keys[] = { "f32", "fma", "compare", "divide", "convert", "function", "f64", "dp2a", "dp4a" };
   const long        values[] = { wanted.f32,      wanted.fma, wanted.compare, wanted.divide, wanted.convert,
                                  wanted.function, wanted.f64, wanted.dp2a,    wanted.dp4a };
-  char              path[] = "counts-XXXXXX";
-  const int         file = mkstemp (path);
   json_t           *counts, *found;
 
   CHECK (card->module->wait (card->gpu, CW_GPU_STEPS) == CW_GPU_OK, "%s failed", kernel);
-  write_counts (path);
-  counts = json_load_file (path, 0, NULL);
+  counts = read_counts ();
   found = json_object_get (counts, kernel);
   CHECK (json_object_size (counts) == 1 && number (found, "launches") == 1, "%s was not what ran, or not once", kernel);
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -92,8 +104,6 @@ expect (const char *kernel, operations wanted, long read, long written)
   CHECK (!read || number (found, "dram_read") == read, "%s read %ld, expected %ld", kernel, number (found, "dram_read"), read);
   CHECK (!written || number (found, "dram_written") == written, "%s wrote %ld, expected %ld", kernel, number (found, "dram_written"), written);
   json_decref (counts);
-  remove (path);
-  close (file);
 }
 
 /* ---- products ------------------------------------------------------------------------------------------------------------ */
@@ -180,6 +190,27 @@ test_quantised (cw_dtype dtype, const char *kernel)
           weights + 4 * (m + columns * n), 4 * results);
 }
 
+/* What is asked for ahead is counted once, and only where the launch does not read it itself. */
+static void
+test_ahead (void)
+{
+  const cw_gpu_matrix own = matrix (48, 160, CW_F16), next = matrix (64, 128, CW_F16);
+  cw_gpu_linear       linear = { .layers = { own }, .y = { floats (48) }, .n_layers = 1, .n = 1, .ld_x = 160, .ld_y = 48, .x = floats (160) };
+
+  for (int i = 0; i < 2; i++) {
+    const cw_gpu_matrix *asked = i ? &own : &next;
+    json_t              *counts;
+
+    linear.ahead = (cw_gpu_ahead){ asked->w, asked->n_out * asked->n_in * 2 };
+    begin ();
+    card->module->linear (card->gpu, CW_GPU_STEPS, &linear);
+    card->module->wait (card->gpu, CW_GPU_STEPS);
+    counts = read_counts ();
+    CHECK (number (json_object_get (counts, "dot_rows<__half, 1>"), "ahead") == (i ? 0 : 64 * 128 * 2), "asked for ahead");
+    json_decref (counts);
+  }
+}
+
 /* ---- the others ---------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -260,6 +291,7 @@ main (int argc, char **argv)
     return 77;
   }
   arena.card = card;
+  test_ahead ();
   test_rows ();
   test_prologue ();
   test_quantised (CW_I8, "dot_quantised<q8, 2>");

@@ -96,6 +96,7 @@ test_same (void)
   CHECK (strstr (cw_model_get_info (card.model)->device_note, "codec is on the card, too") && strstr (cw_model_get_info (card.model)->device_note, "text encoder:"),
          "not all of it is on the card: %s", cw_model_get_info (card.model)->device_note);
   test_bytes (&card, "f32");
+  CHECK (cw_magnet_product_rate (card.model->musicgen, 8) > 0.0 && cw_magnet_product_rate (cpu.model->musicgen, 8) == 0.0, "a product's rate");
   compare (&cpu, &card, &request, "drawn by top-p");
   request.temperature = 0.0f;
   compare (&cpu, &card, &request, "greedy");

@@ -12,6 +12,12 @@
 #define TILE     64             /* keys */
 #define GROUPS   (THREADS / CW_LANES)
 #define D_MAX    512
+/* that a multiprocessor must hold: told so ptxas spills nothing; left alone it keeps to 32 registers on sm_90, and does */
+#if defined __CUDA_ARCH__ && __CUDA_ARCH__ < 800
+#define BLOCKS   8              /* 1024 threads are all it can */
+#else
+#define BLOCKS   12
+#endif
 #define OWN_MAX  (D_MAX / THREADS) /* numbers of y a thread has, when a head is wider than a block */
 
 /* The keys of one head of one query: key p at p * stride, with bias[p] added to its score unless that is NULL. */
@@ -42,7 +48,7 @@ look (const cw_gpu_attention &a, uint32_t query, uint32_t head)
 }
 
 template <typename T>
-static __global__ void __launch_bounds__ (THREADS) attend (const __grid_constant__ cw_gpu_attention a)
+static __global__ void __launch_bounds__ (THREADS, BLOCKS) attend (const __grid_constant__ cw_gpu_attention a)
 {
   __shared__ float scores[TILE], weights[TILE], added[THREADS];
   const uint32_t   head = blockIdx.x, query = blockIdx.y, d = a.d, thread = threadIdx.x, lane = thread % CW_LANES, w = thread % CW_WARP;
@@ -56,6 +62,8 @@ static __global__ void __launch_bounds__ (THREADS) attend (const __grid_constant
   const T         *keys = (const T *) see.keys, *values = (const T *) see.values;
   float            largest = -INFINITY, total = 0.0f, y[OWN_MAX] = {};
 
+  if (!a.cache.keys) /* a text is soon read */
+    ask_ahead (a.ahead);
   for (uint32_t tile = begin; tile < end; tile += TILE) {
     const uint32_t n = end - tile < TILE ? end - tile : TILE;
 
@@ -92,6 +100,8 @@ static __global__ void __launch_bounds__ (THREADS) attend (const __grid_constant
     }
   }
 
+  if (a.cache.keys)
+    ask_ahead (a.ahead);
   added[thread] = y[0];
   __syncthreads ();
   if (thread == 0) {

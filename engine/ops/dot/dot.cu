@@ -28,6 +28,7 @@ static __global__ void __launch_bounds__ (CW_THREADS) dot_rows (const __grid_con
     for (uint32_t j = 0; j < COLS; j++)
       sums[j] = fmaf (weight, x[(size_t) (j < cols ? j : cols - 1) * ld + c], sums[j]);
   }
+  ask_ahead (a.ahead);
   CW_GPU_UNROLL (4)
   for (uint32_t j = 0; j < COLS; j++) {
     const float sum = lanes_sum (sums[j]);

@@ -74,8 +74,11 @@ COC_HIDDEN void
 coc_prefetch (const void *address)
 {
   const Buffer *buffer = in_arena (address) ? buffer_at (address) : nullptr;
-  if (buffer && buffer->alive && (const char *) address < buffer->start + buffer->size)
+  if (buffer && buffer->alive && (const char *) address < buffer->start + buffer->size) {
+    if (counting)
+      counts_asked ((size_t) ((const char *) address - arena));
     return;
+  }
   report ("OUT-OF-BOUNDS", COC_CALLER, "a prefetch from %p, which is in no buffer", address);
   launch_wrong ();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * counts.cpp: what the kernels did, for the performance model: launches, threads, and of global memory both the bytes that threads asked
- * for (what L1 and L2 carry) and the distinct sectors of 32 bytes a launch touched (what DRAM carries at the least). The
+ * for (what L1 and L2 carry) and the distinct sectors of 32 bytes a launch touched (what DRAM carries at the least), and
+ * what it asked the second-level cache for and did not read itself, which is for a launch behind it. The
  * counting build tells of each operation, too (coc/counted.h).
  */
 #include "runtime.h"
@@ -20,7 +21,7 @@ bool counting;
 
 struct Count {
   long     launches, threads;
-  uint64_t bytes_read, bytes_written, dram_read, dram_written;
+  uint64_t bytes_read, bytes_written, dram_read, dram_written, ahead;
   double   multiply_adds; /* cuBLAS */
   uint64_t operations[COC_N_OPERATIONS];
 };
@@ -29,7 +30,7 @@ static const char *const operation_names[COC_N_OPERATIONS] = {
 };
 static std::map<std::string, Count> &counts = *new std::map<std::string, Count>;
 static Count    *here;
-static uint32_t *read_in, *written_in, serial; /* by sector: the launch that touched it last */
+static uint32_t *read_in, *written_in, *asked_in, serial; /* by sector: the launch that touched it last */
 
 static void
 start_sectors (void)
@@ -38,6 +39,7 @@ start_sectors (void)
     return;
   read_in = (uint32_t *) reserve (arena_size / sector * sizeof *read_in);
   written_in = (uint32_t *) reserve (arena_size / sector * sizeof *written_in);
+  asked_in = (uint32_t *) reserve (arena_size / sector * sizeof *asked_in);
 }
 
 void
@@ -69,12 +71,24 @@ counts_access (size_t offset, size_t size, Access access)
     if (access != Access::write && read_in[s] != serial) {
       read_in[s] = serial;
       here->dram_read += sector;
+      here->ahead -= asked_in[s] == serial ? sector : 0;
     }
     if (access != Access::read && written_in[s] != serial) {
       written_in[s] = serial;
       here->dram_written += sector;
     }
   }
+}
+
+void
+counts_asked (size_t offset)
+{
+  const size_t s = offset / sector;
+
+  if (!here || asked_in[s] == serial)
+    return;
+  asked_in[s] = serial;
+  here->ahead += read_in[s] == serial ? 0 : sector;
 }
 
 void
@@ -121,9 +135,9 @@ coc_write_counts (const char *path)
   for (const auto &[name, count] : counts) {
     fprintf (file,
              "%s \"%s\": {\"launches\": %ld, \"threads\": %ld, \"bytes_read\": %" PRIu64 ", \"bytes_written\": %" PRIu64
-             ", \"dram_read\": %" PRIu64 ", \"dram_written\": %" PRIu64 ", \"multiply_adds\": %.0f",
+             ", \"dram_read\": %" PRIu64 ", \"dram_written\": %" PRIu64 ", \"ahead\": %" PRIu64 ", \"multiply_adds\": %.0f",
              comma, name.c_str (), count.launches, count.threads, count.bytes_read, count.bytes_written, count.dram_read, count.dram_written,
-             count.multiply_adds);
+             count.ahead, count.multiply_adds);
     for (int i = 0; i < COC_N_OPERATIONS; i++)
       fprintf (file, ", \"%s\": %" PRIu64, operation_names[i], count.operations[i]);
     fprintf (file, "}");

@@ -61,6 +61,8 @@ read_failure (const char *text)
   coc_fail (!strcmp (kind, "alloc") ? COC_ALLOCATION : !strcmp (kind, "launch") ? COC_LAUNCH : COC_ANY_CALL, nth, (cudaError_t) error);
 }
 
+static int cache_bytes = 3 << 20; /* the second-level cache: an RTX 3060's */
+
 static void
 read_switches (void)
 {
@@ -76,6 +78,8 @@ read_switches (void)
       fprintf (stderr, "cuda-on-cpu: there is no sm_%s in the table\n", text);
   if (const char *text = getenv ("CW_CUDA_ON_CPU_MEMORY"))
     coc_set_memory (strtoull (text, nullptr, 10));
+  if (const char *text = getenv ("CW_CUDA_ON_CPU_CACHE"))
+    cache_bytes = (int) strtoull (text, nullptr, 10);
   if (const char *text = getenv ("CW_CUDA_ON_CPU_LIMITS"))
     if (coc_load_limits (text) < 0)
       fprintf (stderr, "cuda-on-cpu: “%s” could not be read\n", text);
@@ -267,7 +271,7 @@ cudaGetDeviceProperties (struct cudaDeviceProp *p, int device)
   p->minor = arch ().sm % 10;
   p->multiProcessorCount = 28;
   p->memoryBusWidth = 192;
-  p->l2CacheSize = 3 << 20;
+  p->l2CacheSize = cache_bytes;
   p->maxThreadsPerMultiProcessor = arch ().threads_sm;
   p->memoryPoolsSupported = 1;
   return cudaSuccess;

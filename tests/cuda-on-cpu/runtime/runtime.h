@@ -218,6 +218,7 @@ extern bool counting;
 void counts_launch_begin (const Launch &launch);
 void counts_launch_end (void);
 void counts_access (size_t offset, size_t size, Access access);
+void counts_asked (size_t offset); /* by a prefetch */
 void counts_product (double multiply_adds, size_t bytes_read, size_t bytes_written);
 extern long statistics[COC_N_STATISTICS];
 
