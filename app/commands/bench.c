@@ -4,6 +4,7 @@
  */
 #include <glib/gi18n.h>
 #include <jansson.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "commands/commands.h"
@@ -56,13 +57,14 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
   const char          *kernels = cw_engine_get_kernels (loaded->engine);
   const unsigned       threads = cw_engine_get_n_threads (loaded->engine);
   const double         giga = 1e9, mega = 1e6;
+  const bool           on_card = strcmp (info->device, "cpu") != 0;
 
   if (json) {
     cw_command_print_json (json_pack (
-      "{s:s, s:s, s:s, s:I, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
+      "{s:s, s:s, s:s, s:I, s:i, s:s, s:f, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I}", "model", info->name, "precision",
       cw_precision_name (info->precision), "device", info->device, "launches_per_step", (json_int_t) r->launches_per_step, "threads", (int) threads, "kernels", kernels, "steps_per_s", r->steps_per_s,
       "times_real_time", r->times_real_time, "weight_bytes_per_step", (json_int_t) r->weight_bytes_per_step, "read_bandwidth",
-      r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "operations_per_step", r->operations_per_step, "operations_fraction", r->operations_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
+      r->read_bandwidth, "bandwidth_fraction", r->bandwidth_fraction, "operations_per_step", r->operations_per_step, "operations_peak", r->operations_peak, "operations_fraction", r->operations_fraction, "step_s", r->step_s, "first_step_s", r->first_step_s,
       "last_step_s", r->last_step_s, "first_sound_s", r->first_sound_s, "text_s", r->text_s, "until_block_s", r->until_block_s,
       "codec_times_real_time", r->codec_times_real_time, "codec_streaming_times_real_time", r->codec_streaming_times_real_time,
       "multiply_add_peak", r->multiply_add_peak, "codec_fraction", r->codec_fraction, "load_s", load_s, "peak_rss_bytes", (json_int_t) peak_rss_bytes ()));
@@ -75,11 +77,12 @@ say (const cw_bench_result *r, const CwLoaded *loaded, double load_s, gboolean j
     g_print (_ ("  launches and copies a step  %10zu\n"), r->launches_per_step);
   g_print (_ ("  steps a second              %10.1f\n"), r->steps_per_s);
   if (r->operations_per_step > 0.0)
-    g_print (_ ("    each over the whole clip  %10.1f GFLOP, %.0f %% of what the processor can do in f32\n"), r->operations_per_step / giga,
-             100.0 * r->operations_fraction);
+    g_print (on_card ? _ ("    each over the whole clip  %10.1f GFLOP, %.0f %% of what the card does in a layer's largest product\n")
+                     : _ ("    each over the whole clip  %10.1f GFLOP, %.0f %% of what the processor can do in f32\n"),
+             r->operations_per_step / giga, 100.0 * r->operations_fraction);
   g_print (_ ("  times real time             %10.2f\n"), r->times_real_time);
   g_print (_ ("  weights read a step         %10.1f MB\n"), (double) r->weight_bytes_per_step / mega);
-  if (r->launches_per_step)
+  if (on_card)
     g_print (_ ("  the card's memory moves     %10.1f GB/s\n"), r->read_bandwidth / giga);
   else
     g_print (_ ("  memory reads                %10.1f GB/s\n"), r->read_bandwidth / giga);

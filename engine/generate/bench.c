@@ -243,6 +243,7 @@ take_looks (const cw_model *model, moments *m, size_t n_frames, cw_bench_result 
   result->step_s = median (m->steps, m->n_steps);
   result->weight_bytes_per_step = cw_musicgen_step_bytes (model->musicgen);
   result->operations_per_step = cw_magnet_operations (model->musicgen, 2, n_frames);
+  result->operations_peak = cw_magnet_product_rate (model->musicgen, n_frames);
 }
 
 static cw_status
@@ -381,8 +382,10 @@ cw_bench (cw_model *model, double seconds, const atomic_bool *cancel, cw_bench_r
     status = cw_fail_memory (error, "the clip's codes", sizeof *codes);
   if (status == CW_OK)
     status = time_codec (model, codes, result, error);
-  if (status == CW_OK)
-    result->operations_fraction = result->operations_per_step * result->steps_per_s / result->multiply_add_peak;
+  if (status == CW_OK && !model->plan.on_card)
+    result->operations_peak = result->multiply_add_peak;
+  if (status == CW_OK && result->operations_peak > 0.0)
+    result->operations_fraction = result->operations_per_step * result->steps_per_s / result->operations_peak;
   cw_codes_free (codes);
   return status;
 }

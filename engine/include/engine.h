@@ -469,7 +469,9 @@ typedef struct {
                                  * read together, or what a copy within the card's memory reads and writes; 0: no room to measure it */
   double bandwidth_fraction;    /* weight_bytes_per_step * steps_per_s / read_bandwidth */
   double operations_per_step;   /* MAGNeT, which is bound by them: of its matrix products; 0 of any other family */
-  double operations_fraction;   /* operations_per_step * steps_per_s / multiply_add_peak */
+  double operations_peak;       /* a second: of the processor multiply_add_peak; on a card what the largest product of its layers reaches there alone, for
+                                 * as many frames and in the same precision; 0: no room to measure it */
+  double operations_fraction;   /* operations_per_step * steps_per_s / operations_peak */
   double times_real_time;       /* a clip's length over the time that cw_generate took for it */
   double first_sound_s;         /* from cw_generate to its first block: the two below */
   double text_s, until_block_s; /* tokenizer, T5, keys and values; steps and codec up to the block */
