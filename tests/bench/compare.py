@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""compare.py CLIPWRIGHT MODEL [--rounds N] [--seconds S] [--threads N]: Clipwright and its peers on the same shapes, in turns, in one run.
+"""compare.py CLIPWRIGHT MODEL [--rounds N] [--seconds S] [--threads N] [--precisions f32,…]: Clipwright and its peers on the same shapes, in turns, in one run.
 
 Peers, each only if it can be imported:
   torch        transformers' MusicGen as people run it (eager, f32): steps of generate() with guidance; EnCodec's decode
@@ -53,7 +53,8 @@ class Torch:
         return time.perf_counter() - began
 
     def measure(self):
-        short, long = self.generate(8), self.generate(28)
+        # in turns, twice: the machine's speed wanders within seconds
+        turns = [(self.generate(8), self.generate(28)) for _ in range(2)]
         codes = self.torch.randint(0, 2048, (1, 1, 4, 100))
         began = time.perf_counter()
         with self.torch.no_grad():
@@ -61,7 +62,8 @@ class Torch:
         took = time.perf_counter() - began
         # both runs decode, too: 20 frames more are in the difference, at the codec's own speed
         seconds = sound.shape[-1] / self.model.config.audio_encoder.sampling_rate
-        return {"steps_per_s": 20 / (long - short - 20 * took / 100), "codec_times_real_time": seconds / took}
+        steps = sum(long - short for short, long in turns) / 2 - 20 * took / 100
+        return {"steps_per_s": 20 / steps, "codec_times_real_time": seconds / took}
 
 
 def step_graph(config, folder):
@@ -167,6 +169,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precisions", default="f32,f16,int8,int4", help="Clipwright's; the peers' are f32 and int8")
     args = parser.parse_args()
     steps = Path(args.clipwright).resolve().parent.parent / "tests/bench/clipwright-steps"
     figures = {}
@@ -179,14 +182,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         others = peers(args, folder)
         for _ in range(args.rounds):
-            for precision in ("f32", "f16", "int8", "int4"):
+            for precision in args.precisions.split(","):
                 note("Clipwright " + precision, clipwright(args.clipwright, args.model, precision, args.seconds, args.threads))
                 if steps.exists():
                     note(f"Clipwright {precision} products", clipwright_products(steps, args.model, precision))
             for name, _, peer in others:
                 note(name, peer.measure())
     middle = {key: statistics.median(values) for key, values in figures.items()}
-    print(f"{'':26} {'steps/s':>8} {'of bandwidth':>13} {'codec':>7}   GB/s {middle[('Clipwright f32', 'read_bandwidth')] / 1e9:.1f}")
+    print(f"{'':26} {'steps/s':>8} {'of bandwidth':>13} {'codec':>7}   GB/s {middle[('Clipwright ' + args.precisions.split(',')[0], 'read_bandwidth')] / 1e9:.1f}")
     for name in dict.fromkeys(name for name, _ in middle):
         fraction, codec = middle.get((name, "bandwidth_fraction")), middle.get((name, "codec_times_real_time"))
         print(f"{name:26} {middle[(name, 'steps_per_s')]:8.1f} {f'{100 * fraction:.0f} %' if fraction else '':>13} "
