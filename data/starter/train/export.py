@@ -24,7 +24,8 @@ def build(run):
     take_out_hum(sound.decoder)
     take_out_offset(sound.encoder)
     model = lm.make(sound, len(tokenizer))
-    missing, unexpected = model.load_state_dict(torch.load(f"{run}/lm.pt", weights_only=False)["model"], strict=False)
+    trained = torch.load(f"{run}/lm.pt", weights_only=False)
+    missing, unexpected = model.load_state_dict(trained.get("mean", trained["model"]), strict=False)
     assert not unexpected and all(name.startswith("audio_encoder.") for name in missing), (missing, unexpected)
     return model.eval(), tokenizer
 

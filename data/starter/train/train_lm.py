@@ -3,7 +3,7 @@
 file RUN/stop to stop).
 
 Every clip is seen with a new wording each time; the first steps see only how clips start. The learning rate falls along a cosine over the
-N steps. Loss is in nats a token.
+N steps, and of the last of them lm.pt keeps the mean of the weights too, which is what export.py takes. Loss is in nats a token.
 """
 import argparse
 import json
@@ -21,7 +21,8 @@ import lm
 import parallel
 
 SAVE_EVERY, LOG_EVERY, TEST_EVERY = 100, 25, 200
-DROP, DROPOUT, EARLY, REPEATS, LATE = 0.1, 0.1, 4.0, 0.25, 0.3
+MEAN_STEPS = 2000  # how many steps before the end the mean begins, of the weights whenever they are saved
+DROP, DROPOUT, EARLY, REPEATS, LATE = 0.1, 0.1, 4.0, 0.25, 0.1
 N_SHORT_STEPS, N_SHORT_FRAMES, SHORT_BATCHES = 500, 16, 6  # first only the starts of more clips, in which it is the text that tells
 GOES_ON, N_GIVEN = 0.25, 50  # the share of steps in which clips begin later, as a window does that goes on with a clip, and the frames that are given then
 WEIGHTS = torch.tensor([2.0, 1.3, 1.0, 0.4])  # of the books: the first say what it is
@@ -39,7 +40,7 @@ def work(args, team):
     torch.manual_seed(args.seed)
     model = lm.make(codec.load(f"{args.run}/codec.pt"), len(pieces))
     lm.drop_out(model, DROPOUT)
-    path, step = f"{args.run}/lm.pt", 0
+    path, step, mean, n_mean = f"{args.run}/lm.pt", 0, None, 0
     trained = lm.parameters(model)
     groups = [{"params": [p for p in trained if p.dim() > 1]}, {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0}]
     optimizer = torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.95), weight_decay=0.03)
@@ -49,6 +50,8 @@ def work(args, team):
         if "optimizer" in old:
             optimizer.load_state_dict(old["optimizer"])
         step = old["step"]
+        if step > args.steps - MEAN_STEPS:
+            mean, n_mean = old.get("mean"), old.get("n_mean", 0)
     together = random.Random(args.seed * 1000 + step)  # what all processes do alike, so that none waits
     r = random.Random(args.seed * 1000 + step * 10 + team.process)
     torch.manual_seed(args.seed + step + team.process)
@@ -59,10 +62,30 @@ def work(args, team):
     test_texts = [captions.caption(random.Random(i), abouts[i], captions.HELD_OUT) for i in test]
     weights, order, sums, n_summed, began = WEIGHTS / WEIGHTS.sum(), [], 0, 0, time.time()
 
+    def weights_now():
+        return {k: v.detach().clone() for k, v in model.state_dict().items() if not k.startswith("audio_encoder")}
+
     def save():
-        state = {k: v for k, v in model.state_dict().items() if not k.startswith("audio_encoder")}
-        torch.save({"model": state, "optimizer": optimizer.state_dict(), "step": step}, path + ".new")
+        nonlocal mean, n_mean
+        state = weights_now()
+        if step > args.steps - MEAN_STEPS:
+            n_mean += 1
+            mean = {k: v + (state[k] - v) / n_mean for k, v in mean.items()} if mean else state
+        kept = {"mean": mean, "n_mean": n_mean} if mean else {}
+        torch.save({"model": state, "optimizer": optimizer.state_dict(), "step": step, **kept}, path + ".new")
         os.replace(path + ".new", path)
+
+    @torch.no_grad()
+    def held_out():
+        model.eval()
+        tested = torch.stack([lm.losses(model, pieces, variants[test[i:i + 16], 0].long(), test_texts[i:i + 16], 0) for i in range(0, len(test), 16)])
+        model.train()
+        return round(float(tested.mean()), 4), [round(float(x), 3) for x in tested.mean(0)]
+
+    def tell(log):
+        print(f"{(time.time() - began) / 60:.1f} min", log, flush=True)
+        with open(f"{args.run}/lm-log.jsonl", "a") as file:
+            file.write(json.dumps(log) + "\n")
 
     asked_to_stop = False
     while step < args.steps and not asked_to_stop:
@@ -92,22 +115,18 @@ def work(args, team):
                 means = (sums / n_summed).tolist()
                 log = {"stage": "lm", "step": step, "train": round(sum(means) / len(means), 4), "books": [round(x, 3) for x in means]}
                 if step % TEST_EVERY == 0:
-                    model.eval()
-                    with torch.no_grad():
-                        tested = torch.stack([lm.losses(model, pieces, variants[test[i:i + 16], 0].long(), test_texts[i:i + 16], 0)
-                                              for i in range(0, len(test), 16)])
-                    model.train()
-                    log["held_out"] = round(float(tested.mean()), 4)
-                    log["held_out_books"] = [round(float(x), 3) for x in tested.mean(0)]
-                print(f"{(time.time() - began) / 60:.1f} min", log, flush=True)
-                with open(f"{args.run}/lm-log.jsonl", "a") as file:
-                    file.write(json.dumps(log) + "\n")
+                    log["held_out"], log["held_out_books"] = held_out()
+                tell(log)
             sums, n_summed = 0, 0
         if team.process == 0 and step % SAVE_EVERY == 0:
             save()
         asked_to_stop = bool(team.sum(torch.tensor([float(os.path.exists(f"{args.run}/stop"))])) > 0)
     if team.process == 0:
-        save()
+        if step % SAVE_EVERY:
+            save()
+        if mean:
+            model.load_state_dict(mean, strict=False)
+            tell({"stage": "lm", "step": step, "mean_held_out": held_out()[0]})
 
 
 def main():
