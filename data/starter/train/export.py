@@ -15,6 +15,7 @@ import codec
 import lm
 import synthesiser
 
+HEADROOM = 0.9  # what comes out is this much softer than what was learned, so that no made clip is clipped
 ONLY_FOR_TRAINING = ("codebook.embed_avg", "codebook.cluster_size", "codebook.inited")
 
 
@@ -23,6 +24,7 @@ def build(run):
     sound = codec.load(f"{run}/codec.pt")
     take_out_hum(sound.decoder)
     take_out_offset(sound.encoder)
+    leave_headroom(sound.decoder)
     model = lm.make(sound, len(tokenizer))
     trained = torch.load(f"{run}/lm.pt", weights_only=False)
     missing, unexpected = model.load_state_dict(trained.get("mean", trained["model"]), strict=False)
@@ -49,6 +51,13 @@ def take_out_offset(encoder):
     """The encoder's filters hear samples that have 1 added, which their bias takes out. Rounded to f16 they have other sums."""
     filters = codec.convolutions(encoder)[-2]
     filters.bias += (filters.weight.double() - effective(filters.weight).double()).sum((1, 2)).float()
+
+
+@torch.no_grad()
+def leave_headroom(decoder):
+    last = codec.convolutions(decoder)[-1]
+    last.weight *= HEADROOM
+    last.bias *= HEADROOM
 
 
 def write(model, tokenizer, out):

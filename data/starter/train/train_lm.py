@@ -21,7 +21,7 @@ import lm
 import parallel
 
 SAVE_EVERY, LOG_EVERY, TEST_EVERY = 100, 25, 200
-MEAN_STEPS = 2000  # how many steps before the end the mean begins, of the weights whenever they are saved
+MEAN_STEPS = 5000  # how many steps before the end the mean begins, of the weights whenever they are saved
 DROP, DROPOUT, EARLY, REPEATS, LATE = 0.1, 0.1, 4.0, 0.25, 0.1
 N_SHORT_STEPS, N_SHORT_FRAMES, SHORT_BATCHES = 500, 16, 6  # first only the starts of more clips, in which it is the text that tells
 GOES_ON, N_GIVEN = 0.25, 50  # the share of steps in which clips begin later, as a window does that goes on with a clip, and the frames that are given then
