@@ -65,12 +65,9 @@ def work(args, team):
     seen = [i for i in range(n_train) for _ in range(OFTEN.get(abouts[i]["kind"], 1))]
     weights, order, sums, n_summed, began = WEIGHTS / WEIGHTS.sum(), [], 0, 0, time.time()
 
-    def weights_now():
-        return {k: v.detach().clone() for k, v in model.state_dict().items() if not k.startswith("audio_encoder")}
-
     def save():
         nonlocal mean, n_mean
-        state = weights_now()
+        state = {k: v.detach().clone() for k, v in model.state_dict().items() if not k.startswith("audio_encoder")}
         if step > args.steps - MEAN_STEPS:
             n_mean += 1
             mean = {k: v + (state[k] - v) / n_mean for k, v in mean.items()} if mean else state
