@@ -14,8 +14,9 @@
 #include <immintrin.h>
 #include <stdbool.h>
 
-#define DOT_GROUP       4
-#define DOT_FIRST_LEVEL (32 * 1024) /* as much as what was asked for may take of it */
+#include "ops/lanes.h"
+
+#define DOT_GROUP 4
 
 typedef struct {
   const char *from;   /* what is asked for at column 0 of the tile, of the first of them */
@@ -49,7 +50,7 @@ dot_ask_of (const void *w, size_t tile_bytes, size_t t, size_t n_tiles, size_t w
   return (dot_ask){ .from = (const char *) w + (group + place % DOT_GROUP) * tile_bytes + part * (tile_bytes / step_lines),
                     .stride = tile_bytes,
                     .lines = part < step_lines ? lines : 0,
-                    .soon = walks == 1 && DOT_GROUP * tile_bytes <= DOT_FIRST_LEVEL };
+                    .soon = walks == 1 && DOT_GROUP * tile_bytes <= CW_FIRST_LEVEL_BYTES };
 }
 
 #define DOT_TILES_WALK(w_bytes)                                                                                        \

@@ -24,6 +24,9 @@
  * and -O3 alike, at a third of the speed. */
 #define CW_UNROLL _Pragma ("GCC unroll 16")
 
+/* As much of the first-level cache as weights that were asked for ahead may take; more goes to the second. */
+#define CW_FIRST_LEVEL_BYTES (32 * 1024)
+
 static inline CW_EVERYWHERE float
 cw_lanes_sum (float lane[CW_LANES])
 {

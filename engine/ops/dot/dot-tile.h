@@ -11,9 +11,8 @@
  */
 #include <immintrin.h>
 
-#define CACHE_BYTES       (192 * 1024)
-#define FIRST_LEVEL_BYTES (32 * 1024) /* as much as what was asked for may take of it */
-#define LINE_BYTES        64
+#define CACHE_BYTES (192 * 1024)
+#define LINE_BYTES  64
 
 /* @ahead: bytes between a place and the one that is asked for; 0: nothing is asked for */
 typedef void (*tile_fn) (float *y, size_t ld_y, const float *x, size_t ld_x, const char *w, size_t w_bytes,
@@ -24,7 +23,7 @@ dot_ask (const char *w, size_t w_bytes, size_t rows, size_t ahead)
 {
   if (ahead == 0)
     return;
-  if (ahead <= FIRST_LEVEL_BYTES)
+  if (ahead <= CW_FIRST_LEVEL_BYTES)
     CW_UNROLL
     for (size_t i = 0; i < rows; i++)
       _mm_prefetch (w + i * w_bytes + ahead, _MM_HINT_T0);
