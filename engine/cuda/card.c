@@ -345,15 +345,21 @@ stored_shape (size_t n_out, size_t n_in, cw_dtype dtype, size_t *rows, size_t *c
   *columns = quantised ? round_up (n_in, CW_PAD) : n_in;
 }
 
+/* Of one stored row, without scales. */
+static size_t
+row_bytes (size_t columns, cw_dtype dtype)
+{
+  return dtype == CW_U8 ? columns / 2 : cw_product (columns, cw_dtype_size (dtype));
+}
+
 size_t
 cw_card_matrix_bytes (size_t n_out, size_t n_in, cw_dtype dtype)
 {
-  size_t rows, columns;
+  size_t rows, columns, scales;
 
   stored_shape (n_out, n_in, dtype, &rows, &columns);
-  if (dtype == CW_U8)
-    return cw_product (rows, cw_sum (columns / 2 + columns / CW_Q4_GROUP, sizeof (float)));
-  return cw_product (rows, cw_sum (cw_product (columns, cw_dtype_size (dtype)), dtype == CW_I8 ? sizeof (float) : 0));
+  scales = dtype == CW_U8 ? cw_sum (columns / CW_Q4_GROUP, sizeof (float)) : dtype == CW_I8 ? sizeof (float) : 0;
+  return cw_product (rows, cw_sum (row_bytes (columns, dtype), scales));
 }
 
 cw_gpu_ahead
@@ -363,8 +369,7 @@ cw_card_ahead (const cw_card *card, const cw_gpu_matrix *w, size_t part, size_t 
   size_t       rows, columns, whole;
 
   stored_shape (w->n_out, w->n_in, (cw_dtype) w->dtype, &rows, &columns);
-  whole = w->dtype == CW_U8 ? rows * columns / 2 : rows * columns * cw_dtype_size ((cw_dtype) w->dtype);
-  whole = whole / n_parts / 32 * 32;
+  whole = rows * row_bytes (columns, (cw_dtype) w->dtype) / n_parts / CW_GPU_SECTOR * CW_GPU_SECTOR;
   return (cw_gpu_ahead){ (const char *) w->w + part * whole, (uint32_t) (whole < most ? whole : most) };
 }
 
@@ -376,8 +381,7 @@ cw_card_put_linear (cw_card_arena *arena, const cw_linear *linear)
   size_t         rows, columns;
 
   stored_shape (linear->w.dims[0], linear->w.dims[1], dtype, &rows, &columns);
-  matrix.w = dtype == CW_U8 ? cw_card_put (arena, linear->w.data, rows, columns / 2)
-                            : cw_card_put (arena, linear->w.data, rows, columns * cw_dtype_size (dtype));
+  matrix.w = cw_card_put (arena, linear->w.data, rows, row_bytes (columns, dtype));
   if (dtype == CW_I8 || dtype == CW_U8)
     matrix.scales = cw_card_put (arena, linear->scales, rows, sizeof (float));
   if (dtype == CW_U8)

@@ -19,7 +19,6 @@
 
 #define CW_WARP      32
 #define CW_FULL_MASK 0xffffffffu
-#define CW_SECTOR    32 /* bytes that a cache asks memory for */
 
 #ifdef CUDA_ON_CPU
 #define CW_GPU_UNROLL(n)
@@ -106,9 +105,9 @@ static __device__ __forceinline__ void
 ask_ahead (const cw_gpu_ahead &ahead)
 {
   const uint32_t n_blocks = gridDim.x * gridDim.y * gridDim.z, block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-  const uint32_t each = (ahead.n / CW_SECTOR + n_blocks - 1) / n_blocks * CW_SECTOR, begin = block * each;
+  const uint32_t each = (ahead.n / CW_GPU_SECTOR + n_blocks - 1) / n_blocks * CW_GPU_SECTOR, begin = block * each;
 
-  for (uint32_t at = begin + threadIdx.x * CW_SECTOR; at < begin + each && at < ahead.n; at += blockDim.x * CW_SECTOR)
+  for (uint32_t at = begin + threadIdx.x * CW_GPU_SECTOR; at < begin + each && at < ahead.n; at += blockDim.x * CW_GPU_SECTOR)
     CW_PREFETCH ((const unsigned char *) ahead.bytes + at);
 }
 

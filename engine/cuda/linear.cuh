@@ -135,7 +135,7 @@ ask_for_rows (const cw_gpu_linear &a, uint32_t l, uint32_t row, bool quantised)
                                                       : (size_t) m.n_in * 2;
   const unsigned char *w = (const unsigned char *) m.w + row * row_bytes;
 
-  for (size_t at = threadIdx.x * CW_SECTOR; at < rows * row_bytes; at += CW_THREADS * CW_SECTOR)
+  for (size_t at = threadIdx.x * CW_GPU_SECTOR; at < rows * row_bytes; at += CW_THREADS * CW_GPU_SECTOR)
     CW_PREFETCH (w + at);
 }
 

@@ -28,6 +28,7 @@ extern "C" {
 #define CW_CUDA_SYMBOL  "clipwright_cuda_module"
 
 #define CW_GPU_STREAMS  2  /* CW_GPU_STEPS, CW_GPU_CODEC */
+#define CW_GPU_SECTOR   32 /* bytes that a card's cache asks memory for */
 #define CW_GPU_FUSED    8  /* layers of one linear launch */
 #define CW_GPU_SPLITS   8  /* pieces that the keys of an attention are split into, at most */
 #define CW_GPU_LATENT_MAX 2048 /* numbers of a code vector that is searched for */
