@@ -117,12 +117,12 @@ measure (cw_model *model, size_t n_takes, char **positions, size_t n_positions)
   free (d.logits);
 }
 
-/* One pass over the weights of a step: the same columns, @x [n, ffn], for every product; @y, rows of K V, ffn or width, is written over. */
+/* One pass over the weights of a step: the same columns, @x [n, ffn], for every product; each @y [n, @ld] is written over. */
 static void
-products (const cw_musicgen *model, const float *x, float *const *y, size_t n)
+products (const cw_musicgen *model, const float *x, float *const *y, size_t ld, size_t n)
 {
   const cw_musicgen_config *config = &model->config;
-  const size_t              c = config->width, ffn = config->ffn, ld = config->n_codebooks * config->codebook_size + c + ffn;
+  const size_t              c = config->width, ffn = config->ffn;
   cw_backend               *be = model->be;
 
   for (size_t i = 0; i < config->n_layers; i++) {
@@ -158,7 +158,7 @@ measure_products (const cw_model *model, size_t n_takes)
   for (size_t i = 0; i < PRODUCT_WARM + PRODUCT_RUNS; i++) {
     if (i == PRODUCT_WARM)
       began = cw_now_s ();
-    products (model->musicgen, x, y, n);
+    products (model->musicgen, x, y, ld, n);
   }
   printf ("%zu takes, products alone: %7.2f ms\n", n_takes, 1e3 * (cw_now_s () - began) / PRODUCT_RUNS);
   free (x);
